@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * CPython 3.13: where frames, generators and tracing keep what we read. Source: Include/internal/
+ * pycore_{frame,interp}.h and Include/cpython/{genobject,pystate}.h of 3.13. All of it: GIL held, references
+ * borrowed.
+ */
+#ifndef LOOPTOP_AGENT_CPYTHON_CPY_313_H
+#define LOOPTOP_AGENT_CPYTHON_CPY_313_H
+
+#include <internal/pycore_frame.h>
+#include <internal/pycore_interp.h>
+
+#define CPY_TASKS_IN_SETS 1 /* asyncio.tasks._scheduled_tasks, a WeakSet, and _eager_tasks */
+#define CPY_SCHEDULED_TASKS "_scheduled_tasks"
+
+_Static_assert(offsetof(_PyInterpreterFrame, localsplus) == 72, "3.13 frame layout");
+
+static inline _PyInterpreterFrame *
+cpyv_top_frame(PyThreadState *ts)
+{
+    return ts->current_frame;
+}
+
+/* The frame's code, NULL for a frame of the interpreter's own. */
+static inline PyCodeObject *
+cpyv_frame_code(_PyInterpreterFrame *frame)
+{
+    return frame->owner == FRAME_OWNED_BY_CSTACK ? NULL : (PyCodeObject *)frame->f_executable;
+}
+
+/* Identifies code and instruction in one load. */
+static inline uintptr_t
+cpyv_frame_ip(_PyInterpreterFrame *frame)
+{
+    return (uintptr_t)frame->instr_ptr;
+}
+
+/* Byte offset of the current instruction; negative before the first one. */
+static inline int
+cpyv_frame_lasti(_PyInterpreterFrame *frame)
+{
+    const PyCodeObject *code = (const PyCodeObject *)frame->f_executable;
+    return (int)((uintptr_t)frame->instr_ptr - (uintptr_t)code->co_code_adaptive);
+}
+
+/* Values above the locals on the frame's stack. */
+static inline int
+cpyv_frame_stack_top(_PyInterpreterFrame *frame)
+{
+    return frame->stacktop;
+}
+
+/* Slot i of locals, cells and free variables; NULL when unset. */
+static inline PyObject *
+cpyv_frame_local(_PyInterpreterFrame *frame, int i)
+{
+    return frame->localsplus[i];
+}
+
+static inline _PyInterpreterFrame *
+cpyv_gen_frame(PyGenObject *gen)
+{
+    return (_PyInterpreterFrame *)gen->gi_iframe;
+}
+
+static inline bool
+cpyv_gen_created(const PyGenObject *gen)
+{
+    return gen->gi_frame_state == FRAME_CREATED;
+}
+
+static inline bool
+cpyv_gen_suspended(const PyGenObject *gen)
+{
+    return FRAME_STATE_SUSPENDED(gen->gi_frame_state);
+}
+
+static inline bool
+cpyv_gen_executing(const PyGenObject *gen)
+{
+    return gen->gi_frame_state == FRAME_EXECUTING;
+}
+
+/* What a suspended generator or coroutine awaits; NULL when it stands in a plain yield. */
+static inline PyObject *
+cpyv_gen_awaited(PyGenObject *gen)
+{
+    _PyInterpreterFrame *frame = cpyv_gen_frame(gen);
+    if (gen->gi_frame_state != FRAME_SUSPENDED_YIELD_FROM || frame->stacktop < 1)
+        return NULL;
+    return frame->localsplus[frame->stacktop - 1];
+}
+
+/* Whether a tracer, profiler or monitoring tool watches this thread. */
+static inline bool
+cpyv_monitored(PyThreadState *ts)
+{
+    static const _Py_GlobalMonitors none;
+    return ts->c_profilefunc != NULL || ts->c_tracefunc != NULL ||
+           memcmp(&ts->interp->monitors, &none, sizeof none) != 0;
+}
+
+#endif
