@@ -20,9 +20,10 @@ struct conn_error {
 };
 
 /*
- * Connects to the agent inside a process and checks its protocol version (sends `hello`). 0: *ret_conn
- * is owned. Errors, with error filled: -ESRCH no such process, -ENOENT no agent inside, -EACCES not
- * ours to connect to, -EPROTO another protocol version, -EBUSY too many clients, -ETIMEDOUT, other -errno.
+ * Connects to the agent inside a process and checks its protocol version (sends `hello`). 0:
+ * *ret_conn is owned. Errors, with error filled: -ESRCH no such process, -ENOENT no agent inside,
+ * -EACCES not ours to connect to, -EPROTO another protocol version, -EBUSY too many clients,
+ * -ETIMEDOUT, other -errno.
  */
 int conn_open(pid_t pid, int timeout_ms, struct conn **ret_conn, struct conn_error *error);
 
@@ -39,18 +40,21 @@ bool conn_wants_write(const struct conn *conn);
  */
 int conn_send(struct conn *conn, const char *method, const char *params, uint64_t *ret_id);
 
-/* Writes what can be written and reads what is there, without blocking. 0, -EPIPE: the agent is gone. */
+/* Writes what can be written and reads what is there, without blocking. 0, -EPIPE: the agent is
+ * gone. */
 int conn_pump(struct conn *conn);
 
 /*
  * The next whole message, or NULL: owned by the caller. *ret_id is the request it answers, 0 for a
- * notification; of messages that are not JSON-RPC nothing is handed out, they count as -EPROTO in pump.
+ * notification; of messages that are not JSON-RPC nothing is handed out, they count as -EPROTO in
+ * pump.
  */
 struct cJSON *conn_next(struct conn *conn, uint64_t *ret_id);
 
 /*
- * Sends and waits for the answer, handing over `result`, owned. Notifications in between are kept for
- * conn_next. Errors: -errno, -ETIMEDOUT, or the protocol's (negative, below -32000) with error filled.
+ * Sends and waits for the answer, handing over `result`, owned. Notifications in between are kept
+ * for conn_next. Errors: -errno, -ETIMEDOUT, or the protocol's (negative, below -32000) with error
+ * filled.
  */
 int conn_call(struct conn *conn, const char *method, const char *params, int timeout_ms,
     struct cJSON **ret_result, struct conn_error *error);

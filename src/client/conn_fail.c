@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Texts of failed connections. Each says what is not so, why, and what the user can do, as far as
+ * /proc tells it.
+ */
+#include "client/conn_fail.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/fmt.h"
+#include "platform/proc.h"
+
+int
+conn_fail(struct conn_error *error, int code, const char *format, ...)
+{
+    char text[sizeof(error->text)];
+    va_list ap;
+
+    va_start(ap, format);
+    (void)vsnprintf(text, sizeof(text), format, ap);
+    va_end(ap);
+    error->code = code;
+    (void)fmt_clean(error->text, sizeof(error->text), text);
+    return code;
+}
+
+const char *
+conn_describe(pid_t pid, char out[CONN_DESCRIBE_SIZE])
+{
+    char command[80];
+    size_t len;
+
+    if (proc_cmdline(NULL, pid, command, sizeof(command), &len) == 0 && len > 0)
+        (void)snprintf(out, CONN_DESCRIBE_SIZE, "process %d (%s)", (int)pid, command);
+    else
+        (void)snprintf(out, CONN_DESCRIBE_SIZE, "process %d", (int)pid);
+    return out;
+}
+
+int
+conn_fail_silent(pid_t pid, int timeout_ms, struct conn_error *error)
+{
+    struct proc_status status;
+    char who[CONN_DESCRIBE_SIZE];
+
+    if (proc_status(NULL, pid, &status) == 0 && (status.state == 'T' || status.state == 't'))
+        return conn_fail(error, -ETIMEDOUT, "%s is stopped: continue it with `kill -CONT %d`",
+            conn_describe(pid, who), (int)pid);
+    return conn_fail(error, -ETIMEDOUT,
+        "the agent in %s did not answer within %g s: try again, or see whether the machine is "
+        "overloaded",
+        conn_describe(pid, who), timeout_ms / 1000.0);
+}
+
+int
+conn_fail_open(pid_t pid, int code, int timeout_ms, struct conn_error *error)
+{
+    struct proc_status status;
+    char who[CONN_DESCRIBE_SIZE];
+
+    switch (code) {
+    case -ESRCH:
+        return conn_fail(
+            error, code, "no process %d: `looptop ls` lists those with an agent", (int)pid);
+    case -ENOENT:
+    case -ECONNREFUSED:
+        return conn_fail(error, -ENOENT,
+            "no agent in %s: start it with `looptop run`, or call looptop.start() in it; "
+            "this version cannot attach to a process started without",
+            conn_describe(pid, who));
+    case -EACCES:
+    case -EPERM:
+        if (proc_status(NULL, pid, &status) == 0 && status.uid != geteuid())
+            return conn_fail(error, -EACCES,
+                "%s belongs to user %u: run looptop as that user or as root",
+                conn_describe(pid, who), (unsigned)status.uid);
+        return conn_fail(error, -EACCES,
+            "%s: permission denied: run looptop as its owner or as root", conn_describe(pid, who));
+    case -ETIMEDOUT:
+        return conn_fail_silent(pid, timeout_ms, error);
+    default:
+        return conn_fail(error, code, "cannot connect to the agent in %s: %s",
+            conn_describe(pid, who), strerror(-code));
+    }
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* Words for what goes wrong between us and an agent. Each function fills error and returns its
+ * code. */
+#ifndef LOOPTOP_CLIENT_CONN_FAIL_H
+#define LOOPTOP_CLIENT_CONN_FAIL_H
+
+#include <sys/types.h>
+
+#include "client/conn.h"
+
+#define CONN_DESCRIBE_SIZE 128
+
+int conn_fail(struct conn_error *error, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* No connection could be made, for the reason code. */
+int conn_fail_open(pid_t pid, int code, int timeout_ms, struct conn_error *error);
+
+/* Connected, but nothing came back. */
+int conn_fail_silent(pid_t pid, int timeout_ms, struct conn_error *error);
+
+/* "process 4242 (python app.py)", as far as it can be read. Returns out. */
+const char *conn_describe(pid_t pid, char out[CONN_DESCRIBE_SIZE]);
+
+#endif
