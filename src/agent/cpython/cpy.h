@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The door to CPython's internals: everything that depends on a minor version or on a struct that is
+ * no public API is behind the functions here. The layout of Task and Future is measured in the running
+ * interpreter at installation (cpy_calibrate), never assumed; where a measurement does not come out
+ * as it must, the agent refuses and the application is untouched.
+ *
+ * GIL: held for every function here unless it says otherwise. References are borrowed unless said.
+ */
+#ifndef LOOPTOP_AGENT_CPYTHON_CPY_H
+#define LOOPTOP_AGENT_CPYTHON_CPY_H
+
+#ifndef Py_BUILD_CORE_MODULE
+#define Py_BUILD_CORE_MODULE 1
+#endif
+#include <Python.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#if PY_VERSION_HEX >= 0x03100000 || PY_VERSION_HEX < 0x030B0000
+#error "looptop knows CPython 3.11 to 3.15"
+#elif PY_VERSION_HEX >= 0x030F0000
+#include "agent/cpython/cpy_315.h"
+#elif PY_VERSION_HEX >= 0x030E0000
+#include "agent/cpython/cpy_314.h"
+#elif PY_VERSION_HEX >= 0x030D0000
+#include "agent/cpython/cpy_313.h"
+#elif PY_VERSION_HEX >= 0x030C0000
+#include "agent/cpython/cpy_312.h"
+#else
+#include "agent/cpython/cpy_311.h"
+#endif
+#ifdef Py_GIL_DISABLED
+#error "free-threaded builds are not supported"
+#endif
+
+#define CPY_CHAIN_MAX 1024   /* frames of one await chain that are followed */
+#define CPY_CALLERS_MAX 64   /* frames looked at for a creation site */
+#define CPY_THREAD_MAX 4096  /* thread states looked at */
+
+/* state of a Future or Task: fut_state of Modules/_asynciomodule.c */
+enum cpy_task_state { CPY_PENDING, CPY_CANCELLED, CPY_FINISHED };
+
+/* Measured once by cpy_calibrate; offsets are from the object's start, of a Task unless said. */
+struct cpy_layout {
+    PyTypeObject *task;   /* strong: _asyncio.Task */
+    PyTypeObject *step;   /* strong: TaskStepMethWrapper */
+    PyMethodDef *wakeup;  /* of the builtin that futures call back */
+    ptrdiff_t state;      /* int, enum cpy_task_state; of a Future too */
+    ptrdiff_t exception;  /* PyObject *, of a Future too */
+    ptrdiff_t loop;       /* PyObject *, of a Future too */
+    ptrdiff_t coro;       /* PyObject * */
+    ptrdiff_t name;       /* PyObject *: str, or int N of a lazy "Task-N" */
+    ptrdiff_t waiter;     /* PyObject *: the future awaited, or NULL */
+    ptrdiff_t cancels;    /* int: cancellations requested and not taken back */
+    ptrdiff_t pad;        /* 4 bytes of padding where a record's index is kept */
+    ptrdiff_t node;       /* 3.14+: its place in the list of tasks */
+};
+extern struct cpy_layout cpy_layout;
+
+/* A step wrapper's task; TaskStepMethWrapper of Modules/_asynciomodule.c, the same on 3.11 to 3.15. */
+struct cpy_step {
+    PyObject_HEAD
+    PyObject *task;
+    PyObject *arg;
+};
+
+/*
+ * Measures the layout. Call in a thread of our own that runs no loop, after asyncio is imported.
+ * 0, or -ENOTSUP with a reason.
+ */
+int cpy_calibrate(char *reason, size_t size);
+
+/* Whether asyncio is imported and not still being imported. */
+bool cpy_asyncio_ready(void);
+
+static inline int
+cpy_task_state(const PyObject *task)
+{
+    return *(const int *)((const char *)task + cpy_layout.state);
+}
+
+static inline int
+cpy_task_cancels(const PyObject *task)
+{
+    return *(const int *)((const char *)task + cpy_layout.cancels);
+}
+
+static inline uint32_t *
+cpy_task_pad(PyObject *task)
+{
+    return (uint32_t *)((char *)task + cpy_layout.pad);
+}
+
+static inline PyObject *
+cpy_task_field(const PyObject *task, ptrdiff_t offset)
+{
+    return *(PyObject *const *)((const char *)task + offset);
+}
+
+static inline bool
+cpy_is_task(const PyObject *object)
+{
+    return PyType_IsSubtype(Py_TYPE(object), cpy_layout.task);
+}
+
+/* A coroutine, generator or async generator: something with a frame of its own. */
+static inline bool
+cpy_is_gen(const PyObject *object)
+{
+    PyTypeObject *type = Py_TYPE(object);
+    return type == &PyCoro_Type || type == &PyGen_Type || type == &PyAsyncGen_Type;
+}
+
+/* Behind the C wrappers that stand between frames (asend, coroutine_wrapper …): what they wrap. */
+PyObject *cpy_unwrap(PyObject *awaited);
+
+/* What a suspended generator awaits, behind wrappers; NULL in a plain yield. */
+static inline PyObject *
+cpy_awaited(PyObject *gen)
+{
+    PyObject *awaited = cpyv_gen_awaited((PyGenObject *)gen);
+    if (awaited == NULL || cpy_is_gen(awaited))
+        return awaited;
+    return cpy_unwrap(awaited);
+}
+
+/* Code and byte offset of an instruction. */
+struct cpy_place {
+    PyCodeObject *code; /* borrowed */
+    int lasti;
+};
+
+/*
+ * The frames of the calling thread from the inside out, frames of the interpreter left out; frames
+ * whose globals are one of skip[0..skips) too. Writes the first; returns 1, or 0 where there is none.
+ */
+int cpy_caller(PyObject *const *skip, size_t skips, struct cpy_place *ret_place);
+
+/*
+ * The frames of whatever thread runs the generator root, outermost (root's own) first, at most max.
+ * Returns how many, 0 when root is not running anywhere.
+ */
+size_t cpy_running_frames(PyObject *root, _PyInterpreterFrame **ret_frames, size_t max);
+
+/* Line of a place, 0 where there is none. */
+uint32_t cpy_line(const struct cpy_place *place);
+
+/* The task lists: a cursor over the tasks the interpreter knows. See cpy_population.c. */
+struct cpy_cursor {
+    int source;           /* which set or list */
+    Py_ssize_t index;     /* sets: next slot */
+    void *table;          /* sets: as it was, to notice a resize */
+    Py_ssize_t mask;
+    void *node;           /* lists: next node; NULL: start of the list */
+    void *owner;          /* lists: its thread state, NULL the interpreter's */
+    unsigned restarts;    /* how often the walk of a source began anew */
+    bool done;
+};
+
+/* Calls visit for up to max tasks; moves the cursor. visit runs no Python code. */
+void cpy_population(
+    struct cpy_cursor *cursor, unsigned max, void (*visit)(PyObject *task, void *arg), void *arg);
+
+/*
+ * A task is about to be taken off its list (its step may end it, or it is being freed): a cursor that
+ * stands on it moves on.
+ */
+void cpy_population_leave(struct cpy_cursor *cursor, PyObject *task);
+
+/* Calls visit for each loop that a thread runs, with nothing known of its thread. */
+void cpy_running_loops(void (*visit)(PyObject *loop, void *arg), void *arg);
+
+/* Blocks of memory the interpreter's allocator has in use; -1 without the function. */
+Py_ssize_t cpy_allocated_blocks(void);
+
+/* sys.modules[name], or NULL; imports nothing, clears errors. Returns a strong reference. */
+PyObject *cpy_module(const char *name);
+
+/* module.attr.attr…, strong, or NULL without an exception. */
+PyObject *cpy_lookup(const char *module, const char *path);
+
+#endif

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+/* Frames of threads, places in code, and the few lookups that run none of the application's code. */
+#include "agent/cpython/cpy.h"
+
+/* C wrappers of the standard library between two frames, by the name of their type. */
+static const char *const wrappers[] = {
+    "async_generator_asend", "async_generator_athrow", "coroutine_wrapper", "anext_awaitable"};
+
+/*
+ * All of them keep what they wrap as their first field: PyAsyncGenASend.ags_gen,
+ * PyAsyncGenAThrow.agt_gen, PyCoroWrapper.cw_coroutine, anextawaitableobject.wrapped; the same on
+ * 3.11 to 3.15 (Objects/genobject.c, Objects/iterobject.c).
+ */
+PyObject *
+cpy_unwrap(PyObject *awaited)
+{
+    static PyTypeObject *known[sizeof wrappers / sizeof wrappers[0]];
+    const PyTypeObject *type = Py_TYPE(awaited);
+    if (type->tp_flags & Py_TPFLAGS_HEAPTYPE)
+        return awaited;
+    for (size_t i = 0; i < sizeof wrappers / sizeof wrappers[0]; i++) {
+        if (known[i] == NULL && strcmp(type->tp_name, wrappers[i]) == 0)
+            known[i] = Py_TYPE(awaited);
+        if (known[i] == type) {
+            PyObject *inner = cpy_task_field(awaited, (ptrdiff_t)sizeof(PyObject));
+            return inner != NULL ? inner : awaited;
+        }
+    }
+    return awaited;
+}
+
+int
+cpy_caller(PyObject *const *skip, size_t skips, struct cpy_place *ret_place)
+{
+    _PyInterpreterFrame *frame = cpyv_top_frame(PyThreadState_Get());
+    for (int depth = 0; frame != NULL && depth < CPY_CALLERS_MAX; depth++, frame = frame->previous) {
+        PyCodeObject *code = cpyv_frame_code(frame);
+        if (code == NULL)
+            continue;
+        size_t i = 0;
+        while (i < skips && skip[i] != frame->f_globals)
+            i++;
+        if (i < skips)
+            continue;
+        *ret_place = (struct cpy_place){.code = code, .lasti = cpyv_frame_lasti(frame)};
+        return 1;
+    }
+    return 0;
+}
+
+/* Frames from the top of one thread down to root's; 0 when root's is not among them. */
+static size_t
+frames_above(
+    PyThreadState *ts, const _PyInterpreterFrame *root, _PyInterpreterFrame **frames, size_t max)
+{
+    size_t depth = 0;
+    _PyInterpreterFrame *frame = cpyv_top_frame(ts);
+    for (; frame != NULL && frame != root && depth < CPY_CHAIN_MAX * 8; frame = frame->previous)
+        depth++;
+    if (frame == NULL || frame != root)
+        return 0;
+
+    /* keep the innermost ones where there are too many: they tell what runs */
+    size_t count = 0;
+    frame = cpyv_top_frame(ts);
+    for (size_t i = 0; i <= depth && count < max; i++, frame = frame->previous)
+        if (cpyv_frame_code(frame) != NULL)
+            frames[count++] = frame;
+    for (size_t i = 0; i < count / 2; i++) {
+        _PyInterpreterFrame *swap = frames[i];
+        frames[i] = frames[count - 1 - i];
+        frames[count - 1 - i] = swap;
+    }
+    return count;
+}
+
+size_t
+cpy_running_frames(PyObject *root, _PyInterpreterFrame **ret_frames, size_t max)
+{
+    if (!cpy_is_gen(root) || !cpyv_gen_executing((PyGenObject *)root))
+        return 0;
+    const _PyInterpreterFrame *frame = cpyv_gen_frame((PyGenObject *)root);
+    PyThreadState *ts = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
+    for (int i = 0; ts != NULL && i < CPY_THREAD_MAX; i++, ts = PyThreadState_Next(ts)) {
+        size_t count = frames_above(ts, frame, ret_frames, max);
+        if (count > 0)
+            return count;
+    }
+    return 0;
+}
+
+uint32_t
+cpy_line(const struct cpy_place *place)
+{
+    int line = place->lasti < 0 ? place->code->co_firstlineno
+                                : PyCode_Addr2Line(place->code, place->lasti);
+    return line > 0 ? (uint32_t)line : 0;
+}
+
+PyObject *
+cpy_module(const char *name)
+{
+    PyObject *key = PyUnicode_FromString(name);
+    PyObject *module = key != NULL ? PyImport_GetModule(key) : NULL;
+    Py_XDECREF(key);
+    PyErr_Clear();
+    return module;
+}
+
+PyObject *
+cpy_lookup(const char *module, const char *path)
+{
+    PyObject *object = cpy_module(module);
+    while (object != NULL && *path != '\0') {
+        size_t n = strcspn(path, ".");
+        PyObject *key = PyUnicode_FromStringAndSize(path, (Py_ssize_t)n);
+        PyObject *next = key != NULL ? PyObject_GetAttr(object, key) : NULL;
+        Py_XDECREF(key);
+        Py_DECREF(object);
+        object = next;
+        path += n + (path[n] == '.');
+    }
+    PyErr_Clear();
+    return object;
+}
+
+/* importlib marks a module that is still being executed with __spec__._initializing. */
+bool
+cpy_asyncio_ready(void)
+{
+    PyObject *task = cpy_lookup("_asyncio", "Task");
+    PyObject *run = cpy_lookup("asyncio", "run");
+    PyObject *initializing = cpy_lookup("asyncio", "__spec__._initializing");
+    bool ready = task != NULL && run != NULL && (initializing == NULL || initializing == Py_False);
+    Py_XDECREF(task);
+    Py_XDECREF(run);
+    Py_XDECREF(initializing);
+    return ready;
+}
+
+Py_ssize_t
+cpy_allocated_blocks(void)
+{
+    PyObject *function = PySys_GetObject("getallocatedblocks");
+    if (function == NULL || !PyCFunction_CheckExact(function))
+        return -1;
+    PyObject *result = PyObject_CallNoArgs(function);
+    Py_ssize_t blocks = result != NULL ? PyLong_AsSsize_t(result) : -1;
+    Py_XDECREF(result);
+    PyErr_Clear();
+    return blocks;
+}

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Measures where Task and Future keep their fields. A task of our own, on a loop and a future of our
+ * own, is taken through its life; each field is found by the value that must appear in it, and each
+ * finding is checked against what the others say. Nothing of the application is touched: the task
+ * has a name (so that the counter of default names stays), logs nothing, and ends here.
+ */
+#include "agent/cpython/cpy.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#define TASK_SIZE_MAX 512
+
+struct cpy_layout cpy_layout;
+
+static const char life_begin[] =
+    "class Loop:\n"
+    "  def __init__(self): self.calls = []\n"
+    "  def get_debug(self): return False\n"
+    "  def is_running(self): return False\n"
+    "  def call_soon(self, callback, *args, context=None): self.calls.append(callback)\n"
+    "  def call_exception_handler(self, context): pass\n"
+    "class Awaited:\n"
+    "  _asyncio_future_blocking = True\n"
+    "  callback = None\n"
+    "  def __init__(self, loop): self._loop = loop\n"
+    "  def get_loop(self): return self._loop\n"
+    "  def add_done_callback(self, callback, context=None): self.callback = callback\n"
+    "  def cancel(self, *args, **kwargs): return True\n"
+    "  def result(self): return None\n"
+    "  def __await__(self): yield self\n"
+    "async def wait(awaited): await awaited\n"
+    "loop = Loop()\n"
+    "awaited = Awaited(loop)\n"
+    "coro = wait(awaited)\n"
+    "name = 'looptop-calibration'\n"
+    "task = Task(coro, loop=loop, name=name)\n"
+    "task._log_destroy_pending = False\n"
+    "step = loop.calls.pop()\n";
+static const char life_step[] = "set_running_loop(loop)\n"
+                                "try: step()\n"
+                                "finally: set_running_loop(None)\n"
+                                "wakeup = awaited.callback\n";
+static const char life_cancel[] = "task.cancel()\n";
+static const char life_end[] = "set_running_loop(loop)\n"
+                               "try: wakeup(awaited)\n"
+                               "finally: set_running_loop(None)\n"
+                               "failure = ValueError()\n"
+                               "failed = Future(loop=loop)\n"
+                               "failed.set_exception(failure)\n"
+                               "failed._log_traceback = False\n";
+
+/* Runs one part of the life. 0 or -ENOTSUP. */
+static int
+run(const char *code, PyObject *vars)
+{
+    PyObject *result = PyRun_String(code, Py_file_input, vars, vars);
+    if (result == NULL) {
+        PyErr_Clear();
+        return -ENOTSUP;
+    }
+    Py_DECREF(result);
+    return 0;
+}
+
+/* Offset of a pointer in an object, -1 where it is not or stands twice. */
+static ptrdiff_t
+find_pointer(const PyObject *object, const void *value, Py_ssize_t size)
+{
+    ptrdiff_t found = -1;
+    for (ptrdiff_t at = (ptrdiff_t)sizeof(PyObject); at + 8 <= size; at += 8) {
+        if (*(void *const *)((const char *)object + at) != value)
+            continue;
+        if (found >= 0)
+            return -1;
+        found = at;
+    }
+    return found;
+}
+
+/* Offset of the one int that was `before` in the copy and is `after` now; -1 where not just one. */
+static ptrdiff_t
+find_int(const char *copy, const PyObject *object, Py_ssize_t size, int before, int after)
+{
+    ptrdiff_t found = -1;
+    for (ptrdiff_t at = (ptrdiff_t)sizeof(PyObject); at + 4 <= size; at += 4) {
+        int was, is;
+        memcpy(&was, copy + at, sizeof was);
+        memcpy(&is, (const char *)object + at, sizeof is);
+        if (was != before || is != after)
+            continue;
+        if (found >= 0)
+            return -1;
+        found = at;
+    }
+    return found;
+}
+
+static PyObject *
+var(PyObject *vars, const char *name)
+{
+    return PyDict_GetItemString(vars, name);
+}
+
+/* Fields that hold an object known by identity, after the first step. */
+static int
+find_objects(PyObject *vars, struct cpy_layout *layout)
+{
+    PyObject *task = var(vars, "task"), *step = var(vars, "step"), *wakeup = var(vars, "wakeup");
+    Py_ssize_t size = Py_TYPE(task)->tp_basicsize;
+    if (size > TASK_SIZE_MAX || !PyCFunction_CheckExact(wakeup) ||
+        Py_TYPE(step)->tp_basicsize != (Py_ssize_t)sizeof(struct cpy_step) ||
+        ((struct cpy_step *)step)->task != task || PyCFunction_GET_SELF(wakeup) != task)
+        return -ENOTSUP;
+    layout->task = Py_TYPE(task);
+    layout->step = Py_TYPE(step);
+    layout->wakeup = ((PyCFunctionObject *)wakeup)->m_ml;
+    layout->loop = find_pointer(task, var(vars, "loop"), size);
+    layout->coro = find_pointer(task, var(vars, "coro"), size);
+    layout->name = find_pointer(task, var(vars, "name"), size);
+    layout->waiter = find_pointer(task, var(vars, "awaited"), size);
+    if (layout->loop < 0 || layout->coro < 0 || layout->name < 0 || layout->waiter < 0)
+        return -ENOTSUP;
+    return 0;
+}
+
+/* The counter of cancellations, and the padding behind it. */
+static int
+find_cancels(PyObject *vars, struct cpy_layout *layout)
+{
+    char copy[TASK_SIZE_MAX];
+    PyObject *task = var(vars, "task");
+    Py_ssize_t size = layout->task->tp_basicsize;
+
+    memcpy(copy, task, (size_t)size);
+    if (run(life_cancel, vars) < 0)
+        return -ENOTSUP;
+    layout->cancels = find_int(copy, task, size, 0, 1);
+    memcpy(copy, task, (size_t)size);
+    if (run(life_cancel, vars) < 0 || find_int(copy, task, size, 1, 2) != layout->cancels)
+        return -ENOTSUP;
+    /*
+     * The counter is an int that ends four bytes before an 8-byte boundary; what follows is a
+     * pointer or the object's end, so that the four bytes between belong to nobody.
+     */
+    layout->pad = layout->cancels + 4;
+    if (layout->cancels < 0 || layout->cancels % 8 != 0 ||
+        (layout->pad + 4 != layout->waiter && layout->pad + 4 != size) ||
+        *cpy_task_pad(task) != 0)
+        return -ENOTSUP;
+    return 0;
+}
+
+/* State and exception, as the task ends. */
+static int
+find_end(PyObject *vars, struct cpy_layout *layout)
+{
+    char copy[TASK_SIZE_MAX];
+    PyObject *task = var(vars, "task");
+    Py_ssize_t size = layout->task->tp_basicsize;
+
+    memcpy(copy, task, (size_t)size);
+    if (run(life_end, vars) < 0)
+        return -ENOTSUP;
+    layout->state = find_int(copy, task, size, CPY_PENDING, CPY_FINISHED);
+    PyObject *failed = var(vars, "failed");
+    layout->exception =
+        find_pointer(failed, var(vars, "failure"), Py_TYPE(failed)->tp_basicsize);
+    if (layout->state < 0 || layout->exception < 0 ||
+        *(int *)((char *)failed + layout->state) != CPY_FINISHED ||
+        cpy_task_field(failed, layout->loop) != var(vars, "loop") || *cpy_task_pad(task) != 0)
+        return -ENOTSUP;
+    return 0;
+}
+
+#ifdef CPY_TASKS_IN_LISTS
+/* Our thread runs no other task, so its list is this one. */
+static int
+find_node(PyObject *vars, struct cpy_layout *layout)
+{
+    PyObject *task = var(vars, "task");
+    _PyThreadStateImpl *ts = (_PyThreadStateImpl *)PyThreadState_Get();
+    struct llist_node *node = ts->asyncio_tasks_head.next;
+    ptrdiff_t offset = (char *)node - (char *)task;
+    if (offset <= 0 || offset >= layout->task->tp_basicsize || node->next != node->prev ||
+        node->next != &ts->asyncio_tasks_head)
+        return -ENOTSUP;
+    layout->node = offset;
+    const struct llist_node *head = &ts->base.interp->asyncio_tasks_head;
+    return head->next != NULL && head->next->prev == head ? 0 : -ENOTSUP;
+}
+#else
+static int
+find_node(PyObject *vars, struct cpy_layout *layout)
+{
+    (void)vars;
+    layout->node = -1;
+    return 0;
+}
+#endif
+
+/* Each stage, and what the refusal calls it. */
+static int
+measure(PyObject *vars, const char **ret_stage)
+{
+    struct cpy_layout layout = {0};
+    *ret_stage = "a task's life";
+    if (run(life_begin, vars) < 0)
+        return -ENOTSUP;
+    *ret_stage = "the list of tasks";
+    if (find_node(vars, &layout) < 0 || run(life_step, vars) < 0)
+        return -ENOTSUP;
+    *ret_stage = "Task's fields";
+    if (find_objects(vars, &layout) < 0)
+        return -ENOTSUP;
+    cpy_layout = layout;
+    *ret_stage = "Task's cancellations";
+    if (find_cancels(vars, &cpy_layout) < 0)
+        return -ENOTSUP;
+    *ret_stage = "Task's state";
+    if (find_end(vars, &cpy_layout) < 0)
+        return -ENOTSUP;
+    Py_INCREF(cpy_layout.task);
+    Py_INCREF(cpy_layout.step);
+    return 0;
+}
+
+int
+cpy_calibrate(char *reason, size_t size)
+{
+    const char *stage = "_asyncio";
+    int rc = -ENOTSUP;
+    PyObject *vars = PyDict_New();
+    PyObject *task = cpy_lookup("_asyncio", "Task"), *future = cpy_lookup("_asyncio", "Future");
+    PyObject *set_loop = cpy_lookup("_asyncio", "_set_running_loop");
+
+    if (vars != NULL && task != NULL && future != NULL && set_loop != NULL &&
+        PyDict_SetItemString(vars, "__builtins__", PyEval_GetBuiltins()) == 0 &&
+        PyDict_SetItemString(vars, "__name__", Py_None) == 0 &&
+        PyDict_SetItemString(vars, "Task", task) == 0 &&
+        PyDict_SetItemString(vars, "Future", future) == 0 &&
+        PyDict_SetItemString(vars, "set_running_loop", set_loop) == 0)
+        rc = measure(vars, &stage);
+    PyErr_Clear();
+    if (rc < 0)
+        (void)snprintf(reason, size,
+            "this build of CPython %s keeps %s differently from what looptop knows",
+            PY_VERSION, stage);
+    if (vars != NULL)
+        PyDict_Clear(vars);
+    Py_XDECREF(vars);
+    Py_XDECREF(task);
+    Py_XDECREF(future);
+    Py_XDECREF(set_loop);
+    return rc;
+}
