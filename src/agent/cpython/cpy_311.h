@@ -98,4 +98,12 @@ cpyv_monitored(PyThreadState *ts)
     return ts->c_profilefunc != NULL || ts->c_tracefunc != NULL;
 }
 
+/* The loop a thread runs; not kept where it could be read on this minor. */
+static inline PyObject *
+cpyv_running_loop(PyThreadState *ts)
+{
+    (void)ts;
+    return NULL;
+}
+
 #endif

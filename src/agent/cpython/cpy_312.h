@@ -101,4 +101,12 @@ cpyv_monitored(PyThreadState *ts)
            memcmp(&ts->interp->monitors, &none, sizeof none) != 0;
 }
 
+/* The loop a thread runs; not kept where it could be read on this minor. */
+static inline PyObject *
+cpyv_running_loop(PyThreadState *ts)
+{
+    (void)ts;
+    return NULL;
+}
+
 #endif

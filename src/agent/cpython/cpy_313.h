@@ -9,6 +9,7 @@
 
 #include <internal/pycore_frame.h>
 #include <internal/pycore_interp.h>
+#include <internal/pycore_tstate.h>
 
 #define CPY_TASKS_IN_SETS 1 /* asyncio.tasks._scheduled_tasks, a WeakSet, and _eager_tasks */
 #define CPY_SCHEDULED_TASKS "_scheduled_tasks"
@@ -98,6 +99,13 @@ cpyv_monitored(PyThreadState *ts)
     static const _Py_GlobalMonitors none;
     return ts->c_profilefunc != NULL || ts->c_tracefunc != NULL ||
            memcmp(&ts->interp->monitors, &none, sizeof none) != 0;
+}
+
+/* The loop a thread runs, or NULL. */
+static inline PyObject *
+cpyv_running_loop(PyThreadState *ts)
+{
+    return ((_PyThreadStateImpl *)ts)->asyncio_running_loop;
 }
 
 #endif

@@ -108,4 +108,11 @@ cpyv_monitored(PyThreadState *ts)
            memcmp(&ts->interp->monitors, &none, sizeof none) != 0;
 }
 
+/* The loop a thread runs, or NULL. */
+static inline PyObject *
+cpyv_running_loop(PyThreadState *ts)
+{
+    return ((_PyThreadStateImpl *)ts)->asyncio_running_loop;
+}
+
 #endif

@@ -74,24 +74,6 @@ cpy_population_leave(struct cpy_cursor *cursor, PyObject *task)
     (void)task;
 }
 
-/* The thread state's dict holds the loop as the value of this key: Modules/_asynciomodule.c. */
-void
-cpy_running_loops(void (*visit)(PyObject *loop, void *arg), void *arg)
-{
-#if PY_VERSION_HEX >= 0x030D0000
-    (void)visit;
-    (void)arg;
-#else
-    PyThreadState *ts = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
-    for (int i = 0; ts != NULL && i < CPY_THREAD_MAX; i++, ts = PyThreadState_Next(ts)) {
-        PyObject *loop = ts->dict != NULL
-                             ? PyDict_GetItemString(ts->dict, "__asyncio_running_event_loop__")
-                             : NULL;
-        if (loop != NULL && loop != Py_None && !PyTuple_Check(loop))
-            visit(loop, arg);
-    }
-#endif
-}
 
 #else /* CPY_TASKS_IN_LISTS */
 
@@ -178,15 +160,15 @@ cpy_population_leave(struct cpy_cursor *cursor, PyObject *task)
         cursor->node = node->next;
 }
 
+#endif
+
 void
 cpy_running_loops(void (*visit)(PyObject *loop, void *arg), void *arg)
 {
     PyThreadState *ts = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
     for (int i = 0; ts != NULL && i < CPY_THREAD_MAX; i++, ts = PyThreadState_Next(ts)) {
-        PyObject *loop = ((_PyThreadStateImpl *)ts)->asyncio_running_loop;
+        PyObject *loop = cpyv_running_loop(ts);
         if (loop != NULL)
             visit(loop, arg);
     }
 }
-
-#endif

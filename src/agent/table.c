@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+/* See table.h. */
+#include "agent/table.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "agent/ticks.h"
+
+struct record *table_records;
+uint32_t table_high;
+uint32_t table_max;
+struct table_counts table_counts;
+
+static uint64_t last_id;
+static uint32_t free_list; /* index of the first free record, 0: none */
+
+/* Ended records in the order of their end, so that the oldest goes first. */
+struct kept {
+    uint32_t *ring;
+    uint32_t capacity, head, count;
+};
+static uint32_t done_ring[TABLE_KEEP_DONE], failed_ring[TABLE_KEEP_FAILED];
+static struct kept kept_done = {done_ring, TABLE_KEEP_DONE, 0, 0};
+static struct kept kept_failed = {failed_ring, TABLE_KEEP_FAILED, 0, 0};
+
+int
+table_init(void)
+{
+    if (table_records != NULL)
+        return 0;
+    void *memory = mmap(NULL, TABLE_BYTES_MAX, PROT_READ | PROT_WRITE,
+        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED)
+        return -ENOMEM;
+    table_records = memory;
+    table_max = TABLE_BYTES_MAX / sizeof(struct record);
+    STORE(table_high, 1);
+    return 0;
+}
+
+void
+table_reset(void)
+{
+    for (uint32_t i = 1; i < table_high; i++) {
+        STORE(table_records[i].id, 0);
+        STORE(table_records[i].task, NULL);
+    }
+    /* the pages go back; reads give zero from here on */
+    (void)madvise(table_records, (size_t)table_high * sizeof(struct record), MADV_DONTNEED);
+    STORE(table_high, 1);
+    free_list = 0;
+    kept_done.count = kept_failed.count = 0;
+    table_counts = (struct table_counts){0};
+}
+
+static void
+release(struct record *record)
+{
+    STORE_RELEASE(record->id, 0);
+    record->next_free = free_list;
+    free_list = table_index(record);
+}
+
+/* Lets go of the oldest kept record. */
+static void
+kept_drop(struct kept *kept)
+{
+    release(&table_records[kept->ring[kept->head]]);
+    kept->head = (kept->head + 1) % kept->capacity;
+    kept->count--;
+}
+
+/* Lets go of a few that are past their time; called at each end, so that it keeps pace. */
+static void
+kept_expire(struct kept *kept, uint64_t now)
+{
+    uint64_t keep = ticks_from_ns(TABLE_KEEP_NS);
+    for (int i = 0; i < 2 && kept->count > 0; i++) {
+        const struct record *oldest = &table_records[kept->ring[kept->head]];
+        if (now - oldest->ended < keep)
+            break;
+        kept_drop(kept);
+    }
+}
+
+static void
+kept_add(struct kept *kept, struct record *record, uint64_t now)
+{
+    kept_expire(kept, now);
+    if (kept->count == kept->capacity)
+        kept_drop(kept);
+    kept->ring[(kept->head + kept->count) % kept->capacity] = table_index(record);
+    kept->count++;
+}
+
+static struct record *
+take(void)
+{
+    if (free_list != 0) {
+        struct record *record = &table_records[free_list];
+        free_list = record->next_free;
+        return record;
+    }
+    if (table_high < table_max) {
+        STORE(table_high, table_high + 1);
+        return &table_records[table_high - 1];
+    }
+    /* what has ended gives way to what lives */
+    struct kept *kept = kept_done.count > 0 ? &kept_done : &kept_failed;
+    if (kept->count == 0)
+        return NULL;
+    kept_drop(kept);
+    return take();
+}
+
+struct record *
+table_new(void *task)
+{
+    struct record *record = take();
+    if (record == NULL) {
+        ADD(table_counts.untracked, 1);
+        return NULL;
+    }
+    /* the name's line stays as it is: name_number or the name itself is written by the caller */
+    memset(record, 0, offsetof(struct record, name));
+    STORE(record->task, task);
+    return record;
+}
+
+void
+table_publish(struct record *record, uint64_t id)
+{
+    if (id == 0)
+        id = ++last_id;
+    ADD(table_counts.live, 1);
+    STORE_RELEASE(record->id, id);
+}
+
+void
+table_drop(struct record *record)
+{
+    STORE(record->task, NULL);
+    if (LOAD(record->id) != 0)
+        ADD(table_counts.live, -1ull);
+    release(record);
+}
+
+void
+table_end(struct record *record, unsigned outcome, uint64_t now)
+{
+    STORE(record->ended, now);
+    STORE(record->task, NULL);
+    STORE(record->flags, (uint16_t)((record->flags & ~RECORD_CANCELLING) | outcome));
+    STORE(record->woken, 0);
+    ADD(table_counts.live, -1ull);
+    if (outcome == RECORD_DONE) {
+        ADD(table_counts.finished, 1);
+        kept_add(&kept_done, record, now);
+        return;
+    }
+    if (outcome == RECORD_FAILED)
+        ADD(table_counts.failed, 1);
+    else
+        ADD(table_counts.cancelled, 1);
+    kept_add(&kept_failed, record, now);
+}
+
+uint32_t
+table_index(const struct record *record)
+{
+    return (uint32_t)(record - table_records);
+}
+
+uint64_t
+table_bytes(void)
+{
+    return (uint64_t)LOAD(table_high) * sizeof(struct record) + sizeof done_ring +
+           sizeof failed_ring;
+}
