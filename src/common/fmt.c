@@ -6,13 +6,20 @@
  */
 #include "common/fmt.h"
 
-#include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/utf8.h"
+
+/* The nearest whole number of one that is not negative; libm's would be one more library to need.
+ */
+static long
+whole(double value)
+{
+    return (long)(value + 0.5);
+}
 
 /* Writes value with three significant digits, or fewer where the rest is zero-free already. */
 static void
@@ -21,13 +28,13 @@ three_digits(char out[FMT_SIZE], double value, const char *unit)
     long scaled, unit_of;
 
     if (value < 9.995) {
-        scaled = lround(value * 100);
+        scaled = whole(value * 100);
         unit_of = 100;
     } else if (value < 99.95) {
-        scaled = lround(value * 10);
+        scaled = whole(value * 10);
         unit_of = 10;
     } else {
-        scaled = lround(value);
+        scaled = whole(value);
         unit_of = 1;
     }
     if (unit_of == 100 && scaled % 10 == 0) {
@@ -62,11 +69,11 @@ fmt_duration(char out[FMT_SIZE], double ns)
         (void)strcpy(out, "-");
         return out;
     }
-    s = (uint64_t)llround(ns / 1e9 > 9e9 ? 9e9 : ns / 1e9);
+    s = (uint64_t)whole(ns / 1e9 > 9e9 ? 9e9 : ns / 1e9);
     if (ns < 0.5)
         (void)strcpy(out, "0");
     else if (ns < 999.5)
-        (void)snprintf(out, FMT_SIZE, "%ldns", lround(ns));
+        (void)snprintf(out, FMT_SIZE, "%ldns", whole(ns));
     else if (ns < 999.5e3)
         three_digits(out, ns / 1e3, "us");
     else if (ns < 999.5e6)
@@ -89,7 +96,7 @@ scaled(char out[FMT_SIZE], double value, double base, double limit, const char *
 {
     size_t unit = 0;
 
-    if (isnan(value)) {
+    if (value != value) {
         (void)strcpy(out, "-");
         return out;
     }
@@ -98,7 +105,7 @@ scaled(char out[FMT_SIZE], double value, double base, double limit, const char *
     if (value > 9e17)
         value = 9e17;
     if (value < limit) {
-        (void)snprintf(out, FMT_SIZE, "%ld", lround(value));
+        (void)snprintf(out, FMT_SIZE, "%ld", whole(value));
         return out;
     }
     while (value >= base - 0.5 && unit < 4) {
@@ -132,7 +139,7 @@ fmt_rate(char out[FMT_SIZE], double value)
 
     if (!(value >= 0) || value >= 99.95)
         return fmt_count(out, value);
-    tenths = lround(value * 10);
+    tenths = whole(value * 10);
     if (tenths == 0)
         (void)strcpy(out, "0");
     else

@@ -71,7 +71,7 @@ open_source(pid_t pid, const char *file)
 static int
 read_line(int fd, uint32_t line, char *out, size_t size)
 {
-    char chunk[16384];
+    char chunk[8192];
     size_t total = 0, len = 0;
     uint32_t at = 1;
     ssize_t n = 0;

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "client/model/json_in.h"
@@ -214,19 +215,29 @@ decode_agent(const cJSON *result, struct status *out)
     return 0;
 }
 
+static int
+decode_into(const cJSON *result, struct status *out)
+{
+    const cJSON *memory;
+
+    if (decode_identity(result, out) < 0 || decode_totals(result, out) < 0 ||
+        decode_rates(result, out) < 0 || decode_loops(result, out) < 0 ||
+        decode_agent(result, out) < 0 || json_in_object(result, "memory", &memory) < 0 ||
+        memory_status_decode(memory, &out->memory) < 0)
+        return -EPROTO;
+    return 0;
+}
+
 int
 status_decode(const cJSON *result, struct status *ret_status)
 {
-    struct status out = {0};
-    const cJSON *memory;
+    struct status *out = calloc(1, sizeof(*out)); /* too large for a stack frame of ours */
+    int r = out ? decode_into(result, out) : -ENOMEM;
 
-    if (decode_identity(result, &out) < 0 || decode_totals(result, &out) < 0 ||
-        decode_rates(result, &out) < 0 || decode_loops(result, &out) < 0 ||
-        decode_agent(result, &out) < 0 || json_in_object(result, "memory", &memory) < 0 ||
-        memory_status_decode(memory, &out.memory) < 0)
-        return -EPROTO;
-    *ret_status = out;
-    return 0;
+    if (r == 0)
+        *ret_status = *out;
+    free(out);
+    return r;
 }
 
 size_t

@@ -61,7 +61,7 @@ struct status {
     uint64_t events;
 };
 
-/* Decode a `result`, or the part of an update. 0, -EPROTO. Absent figures become "not known". */
+/* Decode a `result`, or the part of an update. 0, -EPROTO, -ENOMEM. Absent figures become "not known". */
 int status_decode(const struct cJSON *result, struct status *ret_status);
 int loop_status_decode(const struct cJSON *loop, struct loop_status *ret_loop);
 int memory_status_decode(const struct cJSON *memory, struct memory_status *ret_memory);
