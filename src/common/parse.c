@@ -54,7 +54,7 @@ leading_number(const char *text, size_t n, double *ret_value)
         scale *= point ? 10 : 1;
         digits++;
     }
-    if (digits == 0)
+    if (digits == 0 || text[pos - 1] == '.')
         return 0;
     *ret_value = value / scale;
     return pos;

@@ -10,7 +10,9 @@
  * wild characters: contains for at, created, wait and coro, equals for the others; `~` contains; `=`
  * equals; `!=`) and age idle busy pct steps max id parent loop (numbers; `:` `=` `!=` `<` `<=` `>`
  * `>=`; times take ns us ms s m h d, plain numbers are seconds). A bare word looks for itself in name,
- * coroutine, waiting-on and at. A value with blanks stands in double quotes. Pure; no allocation.
+ * coroutine, waiting-on and at, with * and ? wild. A value with blanks stands in double quotes. A
+ * place (at, created) is "FILE:LINE FUNCTION"; `=` and wild characters fit all of it, it without
+ * directories, or its file, file name or function. Pure; no allocation.
  */
 #ifndef LOOPTOP_PROTO_FILTER_H
 #define LOOPTOP_PROTO_FILTER_H
@@ -83,7 +85,7 @@ struct filter_task {
 };
 
 /*
- * Parses text. 0, or -EINVAL with *ret_column (from 1) and a message of at most size bytes that says
+ * Parses text. 0, or -EINVAL with *ret_column (in characters, from 1) and a message of at most size bytes that says
  * what was expected.
  */
 int filter_parse(
