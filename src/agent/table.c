@@ -123,27 +123,18 @@ table_new(void *task)
         ADD(table_counts.untracked, 1);
         return NULL;
     }
-    /* the name's line stays as it is: name_number or the name itself is written by the caller */
     memset(record, 0, offsetof(struct record, name));
     STORE(record->task, task);
-    return record;
-}
-
-void
-table_publish(struct record *record, uint64_t id)
-{
-    if (id == 0)
-        id = ++last_id;
     ADD(table_counts.live, 1);
-    STORE_RELEASE(record->id, id);
+    STORE_RELEASE(record->id, ++last_id);
+    return record;
 }
 
 void
 table_drop(struct record *record)
 {
     STORE(record->task, NULL);
-    if (LOAD(record->id) != 0)
-        ADD(table_counts.live, -1ull);
+    ADD(table_counts.live, -1ull);
     release(record);
 }
 
@@ -152,7 +143,7 @@ table_end(struct record *record, unsigned outcome, uint64_t now)
 {
     STORE(record->ended, now);
     STORE(record->task, NULL);
-    STORE(record->flags, (uint16_t)((record->flags & ~RECORD_CANCELLING) | outcome));
+    STORE(record->flags, (uint16_t)((record->flags & ~(unsigned)RECORD_CANCELLING) | outcome));
     STORE(record->woken, 0);
     ADD(table_counts.live, -1ull);
     if (outcome == RECORD_DONE) {

@@ -70,11 +70,11 @@ int table_init(void);
 /* Forgets every record (ids go on). GIL held. */
 void table_reset(void);
 
-/* A new record with a new id, everything else 0, not yet visible; NULL when full. GIL held. */
+/*
+ * A new record with a new id and everything else 0, visible to readers at once; NULL when full. The
+ * name's bytes are left as they were: the caller writes name_number or name. GIL held.
+ */
 struct record *table_new(void *task);
-
-/* Makes it visible to readers. */
-void table_publish(struct record *record, uint64_t id);
 
 /* The record was never to be: its task was not made. GIL held. */
 void table_drop(struct record *record);

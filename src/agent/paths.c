@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: MIT
+/*
+ * See paths.h. Three caches by pointer or hash, each open-addressed: codes (with a strong reference
+ * each), types (strong) and paths. When one is three quarters full all of them are emptied together:
+ * a path's hash is only good as long as its codes are held.
+ */
+#include "agent/paths.h"
+
+#include "agent/names.h"
+#include "agent/table.h"
+#include "common/utf8.h"
+
+#define SLOTS 8192u
+#define SLOTS_FULL (SLOTS / 4 * 3)
+
+/* Whose code it is; the deepest frame of the highest rank is where a task stands. */
+enum rank { RANK_STDLIB, RANK_LIBRARY, RANK_USER };
+
+struct known_code {
+    PyCodeObject *code; /* strong */
+    uint32_t file, function;
+    enum rank rank;
+};
+struct known_site {
+    PyCodeObject *code; /* held by codes */
+    int lasti;
+    uint32_t site;
+};
+struct known_object {
+    PyObject *object; /* strong */
+    uint32_t string;
+};
+struct known_path {
+    uint64_t hash;
+    uint32_t at, waiting_on;
+};
+
+static struct known_code codes[SLOTS];
+static struct known_site sites[SLOTS];
+static struct known_object objects[SLOTS]; /* types, and qualified names of coroutines */
+static struct known_path paths[SLOTS];
+static unsigned codes_used, sites_used, objects_used, paths_used;
+static char stdlib[1024];
+static size_t stdlib_len;
+
+static uint32_t
+slot_of(const void *pointer, uint64_t salt)
+{
+    uint64_t h = ((uint64_t)(uintptr_t)pointer >> 4) * 0x9E3779B97F4A7C15u ^
+                 salt * 0xC2B2AE3D27D4EB4Fu;
+    return (uint32_t)(h >> 40);
+}
+
+/* Empties all caches when one of them is nearly full. */
+static void
+make_room(void)
+{
+    if (codes_used < SLOTS_FULL && sites_used < SLOTS_FULL && objects_used < SLOTS_FULL &&
+        paths_used < SLOTS_FULL)
+        return;
+    for (unsigned i = 0; i < SLOTS; i++) {
+        Py_CLEAR(codes[i].code);
+        Py_CLEAR(objects[i].object);
+    }
+    memset(sites, 0, sizeof sites);
+    memset(paths, 0, sizeof paths);
+    codes_used = sites_used = objects_used = paths_used = 0;
+}
+
+size_t
+paths_unicode(PyObject *text, char *out, size_t size)
+{
+    size_t used = 0;
+    Py_ssize_t n = PyUnicode_Check(text) ? PyUnicode_GET_LENGTH(text) : 0;
+    if (n > 0 && PyUnicode_IS_COMPACT_ASCII(text))
+        return utf8_copy(out, size, (const char *)PyUnicode_DATA(text), (size_t)n);
+    for (Py_ssize_t i = 0; i < n; i++) {
+        char bytes[4];
+        size_t len = utf8_encode(PyUnicode_READ_CHAR(text, i), bytes);
+        if (used + len + (i + 1 < n ? 3 : 0) >= size) {
+            /* U+2026: cut here */
+            if (used + 3 < size) {
+                memcpy(out + used, "\xE2\x80\xA6", 3);
+                used += 3;
+            }
+            break;
+        }
+        memcpy(out + used, bytes, len);
+        used += len;
+    }
+    out[used] = '\0';
+    return used;
+}
+
+static uint32_t
+string_of(PyObject *text)
+{
+    char bytes[NAMES_STRING_MAX];
+    size_t n = paths_unicode(text, bytes, sizeof bytes);
+    return names_string(bytes, n);
+}
+
+static enum rank
+rank_of(const char *file)
+{
+    if (file == NULL || strncmp(file, "<frozen ", 8) == 0)
+        return RANK_STDLIB;
+    if (strstr(file, "/site-packages/") != NULL || strstr(file, "/dist-packages/") != NULL)
+        return RANK_LIBRARY;
+    if (stdlib_len > 0 && strncmp(file, stdlib, stdlib_len) == 0)
+        return RANK_STDLIB;
+    return RANK_USER;
+}
+
+static const struct known_code *
+code_of(PyCodeObject *code)
+{
+    for (uint32_t i = slot_of(code, 0);; i++) {
+        struct known_code *known = &codes[i % SLOTS];
+        if (known->code == code)
+            return known;
+        if (known->code != NULL)
+            continue;
+        known->file = string_of(code->co_filename);
+        known->function = string_of(code->co_qualname);
+        known->rank = rank_of(names_text(known->file));
+        Py_INCREF(code);
+        known->code = code;
+        codes_used++;
+        return known;
+    }
+}
+
+uint32_t
+paths_site(const struct cpy_place *place)
+{
+    for (uint32_t i = slot_of(place->code, (uint64_t)place->lasti);; i++) {
+        struct known_site *known = &sites[i % SLOTS];
+        if (known->code == place->code && known->lasti == place->lasti)
+            return known->site;
+        if (known->code != NULL)
+            continue;
+        make_room();
+        const struct known_code *code = code_of(place->code);
+        known->code = place->code;
+        known->lasti = place->lasti;
+        known->site = names_site(code->file, code->function, cpy_line(place));
+        sites_used++;
+        return known->site;
+    }
+}
+
+/* The string of an object kept by identity, made by name_of at first sight. */
+static uint32_t
+object_string(PyObject *object, uint32_t (*name_of)(PyObject *object))
+{
+    for (uint32_t i = slot_of(object, 0);; i++) {
+        struct known_object *known = &objects[i % SLOTS];
+        if (known->object == object)
+            return known->string;
+        if (known->object != NULL)
+            continue;
+        make_room();
+        known->string = name_of(object);
+        Py_INCREF(object);
+        known->object = object;
+        objects_used++;
+        return known->string;
+    }
+}
+
+static uint32_t
+type_name(PyObject *type)
+{
+    const char *name = ((PyTypeObject *)type)->tp_name;
+    const char *dot = strrchr(name, '.');
+    name = dot != NULL ? dot + 1 : name;
+    return names_string(name, strlen(name));
+}
+
+uint32_t
+paths_type(PyTypeObject *type)
+{
+    return object_string((PyObject *)type, type_name);
+}
+
+uint32_t
+paths_coroutine(PyObject *coro)
+{
+    if (coro != NULL && cpy_is_gen(coro)) {
+        PyObject *name = ((PyGenObject *)coro)->gi_qualname;
+        if (name != NULL && PyUnicode_Check(name))
+            return object_string(name, string_of);
+    }
+    return coro != NULL ? paths_type(Py_TYPE(coro)) : 0;
+}
+
+int
+paths_init(void)
+{
+    PyObject *file = cpy_lookup("asyncio", "__file__");
+    stdlib_len = 0;
+    if (file != NULL && PyUnicode_Check(file)) {
+        /* …/lib/python3.x/asyncio/__init__.py: the directory above asyncio */
+        size_t n = paths_unicode(file, stdlib, sizeof stdlib);
+        for (int up = 0; up < 2 && n > 0; up++)
+            while (n > 0 && stdlib[--n] != '/') {
+            }
+        stdlib_len = n > 0 ? n + 1 : 0;
+    }
+    Py_XDECREF(file);
+    return 0;
+}
+
+/* The chain's frames, outermost first, and what the last one awaits when that has no frame. */
+static size_t
+chain_of(PyObject *task, PyObject **frames, size_t max)
+{
+    size_t count = 0;
+    PyObject *at = cpy_task_field(task, cpy_layout.coro);
+    while (at != NULL && count < max && cpy_is_gen(at)) {
+        frames[count++] = at;
+        at = cpy_awaited(at);
+    }
+    return count;
+}
+
+static uint64_t
+mix(uint64_t hash, uint64_t value)
+{
+    hash = (hash ^ value) * 0x9E3779B97F4A7C15u;
+    return hash ^ (hash >> 32);
+}
+
+static PyTypeObject *
+waiter_type(PyObject *task)
+{
+    PyObject *waiter = cpy_task_field(task, cpy_layout.waiter);
+    return waiter != NULL ? Py_TYPE(waiter) : NULL;
+}
+
+/* The step's hot path: one load a frame. */
+static uint64_t
+path_hash(PyObject *task)
+{
+    uint64_t hash = mix(0x1234567, (uint64_t)(uintptr_t)waiter_type(task));
+    PyObject *at = cpy_task_field(task, cpy_layout.coro);
+    for (int depth = 0; at != NULL && depth < CPY_CHAIN_MAX && cpy_is_gen(at); depth++) {
+        hash = mix(hash, (uint64_t)cpyv_frame_ip(cpyv_gen_frame((PyGenObject *)at)));
+        at = cpy_awaited(at);
+    }
+    return hash | 1;
+}
+
+/* Looks at each frame of a path seen for the first time. */
+static void
+classify(PyObject *task, struct known_path *path)
+{
+    PyObject *chain[CPY_CHAIN_MAX];
+    size_t count = chain_of(task, chain, CPY_CHAIN_MAX), at = 0;
+    enum rank best = RANK_STDLIB;
+
+    path->at = path->waiting_on = 0;
+    for (size_t i = 0; i < count; i++) {
+        PyCodeObject *code = cpyv_frame_code(cpyv_gen_frame((PyGenObject *)chain[i]));
+        if (code == NULL)
+            continue;
+        enum rank rank = code_of(code)->rank;
+        if (rank >= best && (rank > RANK_STDLIB || i == 0)) {
+            best = rank;
+            at = i;
+        }
+    }
+    if (count > 0) {
+        _PyInterpreterFrame *frame = cpyv_gen_frame((PyGenObject *)chain[at]);
+        struct cpy_place place = {cpyv_frame_code(frame), cpyv_frame_lasti(frame)};
+        if (place.code != NULL)
+            path->at = paths_site(&place);
+    }
+    PyTypeObject *type = waiter_type(task);
+    if (at + 1 < count)
+        path->waiting_on = paths_coroutine(chain[at + 1]);
+    else if (type != NULL)
+        path->waiting_on = paths_type(type);
+}
+
+static const struct known_path *
+path_of(PyObject *task, uint64_t hash)
+{
+    for (uint32_t i = (uint32_t)(hash >> 40);; i++) {
+        struct known_path *known = &paths[i % SLOTS];
+        if (known->hash == hash)
+            return known;
+        if (known->hash != 0)
+            continue;
+        make_room();
+        /* the caches may have been emptied: the slot is free in any case */
+        struct known_path path = {.hash = hash};
+        classify(task, &path);
+        known = &paths[(uint32_t)(hash >> 40) % SLOTS];
+        while (known->hash != 0)
+            known = known == &paths[SLOTS - 1] ? paths : known + 1;
+        *known = path;
+        paths_used++;
+        return known;
+    }
+}
+
+void
+paths_update(struct record *record, PyObject *task)
+{
+    uint64_t hash = path_hash(task);
+    if (hash != record->path) {
+        const struct known_path *path = path_of(task, hash);
+        STORE(record->at, path->at);
+        STORE(record->waiting_on, path->waiting_on);
+        STORE(record->path, hash);
+    }
+    STORE(record->at_step, (uint32_t)record->steps);
+}
+
+void
+paths_update_running(struct record *record, PyObject *task)
+{
+    _PyInterpreterFrame *frames[CPY_CHAIN_MAX];
+    PyObject *coro = cpy_task_field(task, cpy_layout.coro);
+    size_t count = coro != NULL ? cpy_running_frames(coro, frames, CPY_CHAIN_MAX) : 0;
+    struct cpy_place at = {0};
+    enum rank best = RANK_STDLIB;
+
+    for (size_t i = 0; i < count; i++) {
+        PyCodeObject *code = cpyv_frame_code(frames[i]);
+        enum rank rank = code_of(code)->rank;
+        if (rank < best || (rank == RANK_STDLIB && at.code != NULL))
+            continue;
+        best = rank;
+        at = (struct cpy_place){code, cpyv_frame_lasti(frames[i])};
+    }
+    if (at.code == NULL)
+        return;
+    STORE(record->at, paths_site(&at));
+    STORE(record->waiting_on, 0);
+    STORE(record->path, 0);
+    STORE(record->at_step, (uint32_t)record->steps + 1);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where a task stands: its await chain as "at" (the deepest frame of the user's own code) and
+ * "waiting on" (what that frame awaits). The chain's instruction pointers are hashed; a hash seen
+ * before needs no further look, so that classification runs once for each path through the code.
+ * Codes and types behind a hash are kept alive, so that their addresses stay theirs.
+ *
+ * GIL: held everywhere. Runs no Python code.
+ */
+#ifndef LOOPTOP_AGENT_PATHS_H
+#define LOOPTOP_AGENT_PATHS_H
+
+#include "agent/cpython/cpy.h"
+
+struct record;
+
+/*
+ * Learns where the standard library is. 0, -ENOMEM. Once, after asyncio is imported.
+ */
+int paths_init(void);
+
+/* Writes path, at, waiting_on and at_step of a task that is not running. */
+void paths_update(struct record *record, PyObject *task);
+
+/* Writes `at` of a running task from the stack of its thread. */
+void paths_update_running(struct record *record, PyObject *task);
+
+/* The site of a place in code; 0 where there is no room. */
+uint32_t paths_site(const struct cpy_place *place);
+
+/* The qualified name of a coroutine or generator as a string number; its type's otherwise. */
+uint32_t paths_coroutine(PyObject *coro);
+
+/* A type's name without its module as a string number. */
+uint32_t paths_type(PyTypeObject *type);
+
+/* A text object as UTF-8, cut to size and terminated; returns its length. Nothing is cached in it. */
+size_t paths_unicode(PyObject *text, char *out, size_t size);
+
+#endif
