@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Gives the terminal back as it was found, however the program ends: leaving, exit(), or a crash.
+ * One guard in a process. Signals that ask something of us (end, stop, new size) come as readable
+ * numbers from a descriptor, so that nothing happens in the middle of something else.
+ */
+#ifndef LOOPTOP_SCREEN_TTY_GUARD_H
+#define LOOPTOP_SCREEN_TTY_GUARD_H
+
+/*
+ * Remembers the settings of the terminal fd and the bytes that bring its screen back (copied, at
+ * most 256), and watches for crashes. 0 or -errno; on error nothing has changed.
+ */
+int tty_guard_begin(int fd, const char *restore);
+
+/* Stops watching; the terminal itself is left to the caller. */
+void tty_guard_end(void);
+
+/*
+ * Blocks SIGINT, SIGTERM, SIGHUP, SIGTSTP, SIGWINCH and SIGCONT for this thread and hands out a
+ * descriptor they are read from; closed with tty_guard_signals_end. -errno.
+ */
+int tty_guard_signals(void);
+
+/* The next signal that came, 0: none. */
+int tty_guard_next_signal(int fd);
+
+/* Stops the process as Ctrl-Z does by default; returns when it goes on. */
+void tty_guard_stop(void);
+
+void tty_guard_signals_end(int fd);
+
+#endif
