@@ -1,149 +1,164 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Rounding comes before the choice of the unit: 999.7 us is 1.00ms, never "1000us". snprintf's
+ * Rounding comes before the choice of the unit: 999.7 us is 1.0ms, never "1000us". snprintf's
  * decimal point follows LC_NUMERIC, which neither the agent's host nor the client sets for us, so
- * the digits are laid out by hand.
+ * that the digits are laid out by hand; and libm would be one more library for the agent to need.
  */
 #include "common/fmt.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/utf8.h"
 
-/* The nearest whole number of one that is not negative; libm's would be one more library to need.
- */
-static long
+#define DAY_S 86400ull
+
+static bool ascii_only; /* relaxed atomic */
+
+void
+fmt_set_ascii(bool on)
+{
+    __atomic_store_n(&ascii_only, on, __ATOMIC_RELAXED);
+}
+
+static bool
+is_ascii(void)
+{
+    return __atomic_load_n(&ascii_only, __ATOMIC_RELAXED);
+}
+
+const char *
+fmt_unknown(void)
+{
+    return is_ascii() ? "-" : "\xE2\x80\x94";
+}
+
+/* The nearest whole number of one that is not negative and fits. */
+static unsigned long
 whole(double value)
 {
-    return (long)(value + 0.5);
+    return (unsigned long)(value + 0.5);
 }
 
-/* Writes value with three significant digits, or fewer where the rest is zero-free already. */
+/* A value below 1000; one decimal where it is below decimal_below. */
 static void
-three_digits(char out[FMT_SIZE], double value, const char *unit)
+figure(char out[FMT_SIZE], double value, double decimal_below, const char *unit)
 {
-    long scaled, unit_of;
-
-    if (value < 9.995) {
-        scaled = whole(value * 100);
-        unit_of = 100;
-    } else if (value < 99.95) {
-        scaled = whole(value * 10);
-        unit_of = 10;
-    } else {
-        scaled = whole(value);
-        unit_of = 1;
-    }
-    if (unit_of == 100 && scaled % 10 == 0) {
-        scaled /= 10;
-        unit_of = 10;
-    }
-    if (unit_of == 10 && scaled % 10 == 0) {
-        scaled /= 10;
-        unit_of = 1;
-    }
-    if (unit_of == 1)
-        (void)snprintf(out, FMT_SIZE, "%ld%s", scaled, unit);
-    else if (unit_of == 10)
-        (void)snprintf(out, FMT_SIZE, "%ld.%ld%s", scaled / 10, scaled % 10, unit);
+    unsigned long tenths = whole(value * 10);
+    if (value < decimal_below - 0.05)
+        (void)snprintf(out, FMT_SIZE, "%lu.%lu%s", tenths / 10, tenths % 10, unit);
     else
-        (void)snprintf(out, FMT_SIZE, "%ld.%02ld%s", scaled / 100, scaled % 100, unit);
+        (void)snprintf(out, FMT_SIZE, "%lu%s", whole(value), unit);
 }
 
-static void
-two_units(char out[FMT_SIZE], uint64_t big, char big_unit, uint64_t small, char small_unit)
+static const char *
+known(char out[FMT_SIZE], const char *text)
 {
-    (void)snprintf(out, FMT_SIZE, "%llu%c%02llu%c", (unsigned long long)big % 1000, big_unit,
-        (unsigned long long)small % 100, small_unit);
+    (void)snprintf(out, FMT_SIZE, "%s", text);
+    return out;
+}
+
+/* Two units side by side from a minute on; there nobody wants rounding, only what has passed. */
+static void
+long_duration(char out[FMT_SIZE], uint64_t s)
+{
+    unsigned long days = s / DAY_S, hours = s / 3600 % 24, minutes = s / 60 % 60;
+    if (s < 3600)
+        (void)snprintf(out, FMT_SIZE, "%lum%02lus", minutes, (unsigned long)(s % 60));
+    else if (s < DAY_S)
+        (void)snprintf(out, FMT_SIZE, "%luh%02lum", hours, minutes);
+    else if (days < 100)
+        (void)snprintf(out, FMT_SIZE, "%lud%02luh", days, hours);
+    else if (days < 10000)
+        (void)snprintf(out, FMT_SIZE, "%lud", days);
+    else
+        (void)snprintf(out, FMT_SIZE, "%luy", days / 365);
 }
 
 const char *
 fmt_duration(char out[FMT_SIZE], double ns)
 {
-    uint64_t s;
-
-    if (!(ns >= 0) || ns > 3e20) {
-        (void)strcpy(out, "-");
-        return out;
-    }
-    s = (uint64_t)whole(ns / 1e9 > 9e9 ? 9e9 : ns / 1e9);
+    if (!(ns >= 0) || ns > 1e20)
+        return known(out, fmt_unknown());
     if (ns < 0.5)
-        (void)strcpy(out, "0");
-    else if (ns < 999.5)
-        (void)snprintf(out, FMT_SIZE, "%ldns", whole(ns));
-    else if (ns < 999.5e3)
-        three_digits(out, ns / 1e3, "us");
+        return known(out, "0");
+    if (ns < 999.5)
+        figure(out, ns, 0, "ns");
+    else if (ns < 99.5e3)
+        figure(out, ns / 1e3, 10, is_ascii() ? "us" : "\xC2\xB5s");
     else if (ns < 999.5e6)
-        three_digits(out, ns / 1e6, "ms");
-    else if (ns < 59.95e9)
-        three_digits(out, ns / 1e9, "s");
-    else if (s < 3600)
-        two_units(out, s / 60, 'm', s % 60, 's');
-    else if (s < 86400)
-        two_units(out, s / 3600, 'h', s / 60 % 60, 'm');
-    else if (s < 100 * 86400ull)
-        two_units(out, s / 86400, 'd', s / 3600 % 24, 'h');
+        figure(out, ns / 1e6, 10, "ms");
+    else if (ns < 59.5e9)
+        figure(out, ns / 1e9, 10, "s");
     else
-        (void)snprintf(out, FMT_SIZE, "%llud", (unsigned long long)(s / 86400));
+        long_duration(out, whole(ns / 1e9));
     return out;
 }
 
-static const char *
-scaled(char out[FMT_SIZE], double value, double base, double limit, const char *const units[5])
+/* A value of 1000 or more with the prefix that makes it less. */
+static void
+with_prefix(char out[FMT_SIZE], double value, double base, double decimal_below, char kilo)
 {
-    size_t unit = 0;
-
-    if (value != value) {
-        (void)strcpy(out, "-");
-        return out;
-    }
-    if (value < 0)
-        value = 0;
-    if (value > 9e17)
-        value = 9e17;
-    if (value < limit) {
-        (void)snprintf(out, FMT_SIZE, "%ld", whole(value));
-        return out;
-    }
-    while (value >= base - 0.5 && unit < 4) {
+    char prefix[] = {'\0', '\0'};
+    static const char larger[] = "MGTPE";
+    size_t i = 0;
+    value /= base;
+    for (prefix[0] = kilo; value >= 999.5 && larger[i]; i++) {
         value /= base;
-        unit++;
+        prefix[0] = larger[i];
     }
-    three_digits(out, value, units[unit]);
-    return out;
+    figure(out, value < 9e6 ? value : 9e6, decimal_below, prefix);
 }
 
 const char *
 fmt_bytes(char out[FMT_SIZE], double bytes)
 {
-    static const char *const units[5] = {"", "K", "M", "G", "T"};
-
-    return scaled(out, bytes, 1024, 1000, units);
+    if (!(bytes >= 0))
+        return known(out, fmt_unknown());
+    if (bytes < 0.5)
+        return known(out, "0");
+    if (bytes < 999.5)
+        figure(out, bytes, 0, "B");
+    else
+        with_prefix(out, bytes, 1024, 10, 'K');
+    return out;
 }
 
 const char *
 fmt_count(char out[FMT_SIZE], double count)
 {
-    static const char *const units[5] = {"", "k", "M", "G", "T"};
-
-    return scaled(out, count, 1000, 9999.5, units);
+    if (!(count >= 0))
+        return known(out, fmt_unknown());
+    if (count < 9999.5)
+        figure(out, count, 0, "");
+    else
+        with_prefix(out, count, 1000, 100, 'k');
+    return out;
 }
 
 const char *
-fmt_rate(char out[FMT_SIZE], double value)
+fmt_rate(char out[FMT_SIZE], double per_s)
 {
-    long tenths;
-
-    if (!(value >= 0) || value >= 99.95)
-        return fmt_count(out, value);
-    tenths = whole(value * 10);
-    if (tenths == 0)
-        (void)strcpy(out, "0");
+    if (!(per_s >= 0))
+        return known(out, fmt_unknown());
+    if (per_s == 0)
+        return known(out, "0");
+    if (per_s < 0.095)
+        (void)snprintf(out, FMT_SIZE, "0.%02lu", whole(per_s * 100));
+    else if (per_s < 999.5)
+        figure(out, per_s, 10, "");
     else
-        (void)snprintf(out, FMT_SIZE, "%ld.%ld", tenths / 10, tenths % 10);
+        with_prefix(out, per_s, 1000, 10, 'k');
+    return out;
+}
+
+const char *
+fmt_pct(char out[FMT_SIZE], double pct)
+{
+    if (!(pct >= 0))
+        return known(out, fmt_unknown());
+    figure(out, pct < 99999 ? pct : 99999, 100, "");
     return out;
 }
 

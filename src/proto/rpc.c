@@ -185,7 +185,7 @@ whole(const cJSON *item, uint64_t *ret_value)
     if (!cJSON_IsNumber(item))
         return false;
     double value = item->valuedouble;
-    if (!(value >= 0.0 && value <= (double)EXACT_MAX) || value != floor(value))
+    if (!(value >= 0.0 && value <= (double)EXACT_MAX) || value != (double)(uint64_t)value)
         return false;
     *ret_value = (uint64_t)value;
     return true;
