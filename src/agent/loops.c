@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: MIT
+/* See loops.h. */
+#include "agent/loops.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "agent/ticks.h"
+#include "agent/uv.h"
+
+struct loop loops[LOOPS_MAX];
+__thread struct loops_thread loops_thread __attribute__((tls_model("initial-exec")));
+
+static uint64_t last_id;
+static PyObject *get_running_loop; /* strong: _asyncio._get_running_loop */
+
+int
+loops_init(char *reason, size_t size)
+{
+    if (get_running_loop == NULL)
+        get_running_loop = cpy_lookup("_asyncio", "_get_running_loop");
+    if (get_running_loop == NULL) {
+        (void)snprintf(reason, size, "_asyncio has no _get_running_loop");
+        return -ENOTSUP;
+    }
+    return 0;
+}
+
+/* Called when a loop object is freed; self is the entry's index. */
+static PyObject *
+loop_gone(PyObject *self, PyObject *weak)
+{
+    size_t i = PyLong_AsSize_t(self);
+    if (i < LOOPS_MAX && loops[i].weak == weak) {
+        STORE(loops[i].object, NULL);
+        STORE(loops[i].state, LOOP_CLOSED);
+        STORE(loops[i].gone, ticks_now());
+        STORE(loops[i].probe_sent, 0);
+        Py_CLEAR(loops[i].weak);
+    }
+    PyErr_Clear();
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef loop_gone_def = {"loop_gone", loop_gone, METH_O, NULL};
+
+static PyObject *
+watch(PyObject *object, size_t index)
+{
+    PyObject *number = PyLong_FromSize_t(index);
+    PyObject *callback = number != NULL ? PyCFunction_New(&loop_gone_def, number) : NULL;
+    PyObject *weak = callback != NULL ? PyWeakref_NewRef(object, callback) : NULL;
+    Py_XDECREF(callback);
+    Py_XDECREF(number);
+    PyErr_Clear();
+    return weak;
+}
+
+/* A free entry, or one whose loop has been gone for long; NULL when all are in use. */
+static struct loop *
+free_entry(void)
+{
+    for (size_t i = 1; i < LOOPS_MAX; i++) {
+        struct loop *loop = &loops[i];
+        if (loop->id == 0)
+            return loop;
+        if (loop->gone != 0 && ticks_since_ns(loop->gone) > LOOPS_KEEP_NS) {
+            STORE(loop->id, 0);
+            return loop;
+        }
+    }
+    return NULL;
+}
+
+static bool
+entry_prepare(struct loop *loop)
+{
+    struct loop_history *history = loop->history;
+    if (history == NULL) {
+        history = mmap(NULL, sizeof *history, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+            -1, 0);
+        if (history == MAP_FAILED)
+            return false;
+        pthread_mutex_init(&loop->uv_lock, NULL);
+    }
+    loop->running = 0;
+    loop->iteration_start = loop->iterations = loop->callbacks = loop->steps = loop->busy = 0;
+    loop->lag_max_ns = loop->probe_sent = loop->gone = 0;
+    loop->tid = 0;
+    loop->thread[0] = '\0';
+    STORE(loop->state, LOOP_STOPPED);
+    memset(history, 0, sizeof *history);
+    STORE_RELEASE(loop->history, history);
+    return true;
+}
+
+/* asyncio's own loops are called so; others by their type. */
+static void
+entry_kind(struct loop *loop, PyObject *object)
+{
+    const char *name = Py_TYPE(object)->tp_name;
+    bool is_class = (Py_TYPE(object)->tp_flags & Py_TPFLAGS_HEAPTYPE) != 0;
+    loop->is_uvloop = uv_is_loop(object);
+    const char *dot = strrchr(name, '.');
+    name = dot != NULL ? dot + 1 : name;
+    if (loop->is_uvloop)
+        name = "uvloop";
+    else if (is_class && (strcmp(name, "_UnixSelectorEventLoop") == 0 ||
+                             strcmp(name, "SelectorEventLoop") == 0))
+        name = "asyncio";
+    (void)snprintf(loop->kind, sizeof loop->kind, "%s", name);
+    loop->path_each_step = !loop->is_uvloop;
+}
+
+struct loop *
+loops_of(PyObject *object)
+{
+    struct loop *current = loops_thread.loop;
+    if (current != NULL && current->object == object)
+        return current;
+    for (size_t i = 1; i < LOOPS_MAX; i++)
+        if (loops[i].id != 0 && loops[i].object == object)
+            return &loops[i];
+
+    struct loop *loop = free_entry();
+    if (loop == NULL || !entry_prepare(loop))
+        return &loops[0];
+    Py_XSETREF(loop->weak, watch(object, loops_index(loop)));
+    if (loop->weak == NULL)
+        return &loops[0];
+    entry_kind(loop, object);
+    STORE(loop->object, object);
+    STORE_RELEASE(loop->id, ++last_id);
+    return loop;
+}
+
+/* The thread's name as the kernel knows it; Python names the main thread after the program. */
+static void
+name_thread(struct loop *loop)
+{
+    STORE(loop->tid, (pid_t)syscall(SYS_gettid));
+    if (loop->tid == getpid())
+        (void)snprintf(loop->thread, sizeof loop->thread, "MainThread");
+    else if (pthread_getname_np(pthread_self(), loop->thread, sizeof loop->thread) != 0)
+        (void)snprintf(loop->thread, sizeof loop->thread, "thread");
+}
+
+void
+loops_set_running(PyObject *object)
+{
+    struct loop *before = loops_thread.loop;
+    loops_thread.known = true;
+    loops_thread.loop = NULL;
+    if (before != NULL) {
+        uv_loop_stopped(before);
+        STORE(before->iteration_start, 0);
+        STORE(before->running, 0);
+        if (before->object != NULL)
+            STORE(before->state, LOOP_STOPPED);
+    }
+    if (object == NULL)
+        return;
+    struct loop *loop = loops_of(object);
+    if (loop == &loops[0])
+        return;
+    name_thread(loop);
+    STORE(loop->state, LOOP_RUNNING);
+    loops_thread.loop = loop;
+    if (loop->is_uvloop)
+        uv_loop_started(loop);
+}
+
+struct loop *
+loops_current_slow(void)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyObject *object = PyObject_CallNoArgs(get_running_loop);
+    loops_set_running(object != NULL && object != Py_None ? object : NULL);
+    Py_XDECREF(object);
+    PyErr_Clear();
+    PyErr_Restore(type, value, traceback);
+    return loops_thread.loop;
+}
+
+void
+loops_lag(struct loop *loop, uint64_t ns)
+{
+    struct loop_history *history = loop->history;
+    histogram_add(&history->lag[LOAD(history->window)], ns);
+    if (ns > LOAD(loop->lag_max_ns))
+        STORE(loop->lag_max_ns, ns);
+}
+
+void
+loops_reset(void)
+{
+    for (size_t i = 1; i < LOOPS_MAX; i++) {
+        struct loop *loop = &loops[i];
+        if (loop->id == 0)
+            continue;
+        pthread_mutex_init(&loop->uv_lock, NULL);
+        loop->uv = NULL;
+        if (loop->object != NULL)
+            STORE(loop->state, LOOP_STOPPED);
+        loop->running = 0;
+        loop->iteration_start = loop->probe_sent = 0;
+    }
+    loops_thread.known = false;
+    loops_thread.loop = NULL;
+}
+
+uint64_t
+loops_bytes(void)
+{
+    uint64_t bytes = sizeof loops;
+    for (size_t i = 1; i < LOOPS_MAX; i++)
+        if (LOAD(loops[i].history) != NULL)
+            bytes += sizeof(struct loop_history);
+    return bytes;
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The event loops: which there are, which thread runs each, how busy they are and how long they keep
+ * callbacks waiting. Counters are written by hooks under the GIL in the loop's own thread; the io
+ * thread reads them and keeps the history.
+ *
+ * An entry belongs to a loop object until the object is freed (a weak reference tells), then stays a
+ * while for the tasks that ended on it, then serves another loop. Entry 0 stands for "not known".
+ */
+#ifndef LOOPTOP_AGENT_LOOPS_H
+#define LOOPTOP_AGENT_LOOPS_H
+
+#include "agent/cpython/cpy.h"
+
+#include <pthread.h>
+#include <sys/types.h>
+
+#include "agent/atomic.h"
+#include "common/histogram.h"
+#include "looptop/limits.h"
+
+#define LOOPS_MAX 64
+#define LOOPS_WINDOWS 7         /* lag histograms, the current one and a minute before it */
+#define LOOPS_WINDOW_S 10
+#define LOOPS_KEEP_NS (15 * 1000000000ull) /* an entry stays so long after its loop is gone */
+
+enum loop_state { LOOP_STOPPED, LOOP_RUNNING, LOOP_CLOSED };
+
+/* What the io thread keeps of a loop, a sample a second; allocated with the entry. */
+struct loop_history {
+    struct histogram lag[LOOPS_WINDOWS];
+    uint32_t window;        /* the current one; atomic: hooks add to it */
+    unsigned window_age;    /* s */
+    float busy_pct[LOOPTOP_HISTORY];
+    uint64_t lag_ns[LOOPTOP_HISTORY];
+    float iterations[LOOPTOP_HISTORY];
+    unsigned count, next;   /* samples there are; where the next goes */
+    /* figures of the last second, and what they were counted from */
+    double busy_pct_now, iterations_now, callbacks_now, steps_now;
+    uint64_t lag_now_ns;
+    uint64_t seen_busy, seen_idle_ns, seen_iterations, seen_callbacks, seen_steps, seen_ticks;
+    bool busy_exact;
+};
+
+struct loop {
+    uint64_t id;           /* 0: free; written last */
+    PyObject *object;      /* borrowed; NULL once it is gone. GIL */
+    PyObject *weak;        /* strong: its callback marks the entry */
+    char kind[48];
+    char thread[32];
+    pid_t tid;
+    uint8_t state;         /* enum loop_state */
+    bool is_uvloop;
+    bool path_each_step;   /* await paths at the end of every step, not when somebody looks */
+    uint64_t gone;         /* ticks when the object was freed */
+
+    uint32_t running;         /* record in a step now, 0: none */
+    uint64_t step_start;      /* ticks */
+    uint64_t iteration_start; /* ticks; 0: it waits for events, or is not known */
+    uint64_t iterations;
+    uint64_t callbacks;       /* handles run, tasks' among them; asyncio only */
+    uint64_t steps;
+    uint64_t busy;            /* ticks between polls; where polls are not seen: in steps */
+    uint64_t lag_max_ns;      /* since the io thread last took it */
+    uint64_t probe_sent;      /* ticks; 0: none under way */
+
+    pthread_mutex_t uv_lock;  /* keeps uv alive while the io thread reads it */
+    void *uv;                 /* uv_loop_t while it runs and can be read, else NULL */
+    struct loop_history *history;
+};
+
+extern struct loop loops[LOOPS_MAX];
+
+/* This thread, as the hooks know it. */
+struct loops_thread {
+    struct loop *loop;   /* the loop it runs, or NULL */
+    bool known;          /* loop is right */
+    uint32_t current;    /* record of the task in a step, 0: none */
+    uint64_t nested;     /* ticks of steps inside the current one */
+};
+extern __thread struct loops_thread loops_thread;
+
+/* 0, -ENOTSUP with a reason. GIL held. Once, after asyncio is imported. */
+int loops_init(char *reason, size_t size);
+
+/* The entry of a loop object, made where there is none; &loops[0] where it cannot be kept. GIL held. */
+struct loop *loops_of(PyObject *object);
+
+/* The calling thread began to run this loop (NULL: none any more). GIL held. */
+void loops_set_running(PyObject *object);
+
+/* The loop the calling thread runs; asks asyncio the first time. GIL held. */
+struct loop *loops_current_slow(void);
+
+static inline struct loop *
+loops_current(void)
+{
+    return __builtin_expect(loops_thread.known, 1) ? loops_thread.loop : loops_current_slow();
+}
+
+static inline unsigned
+loops_index(const struct loop *loop)
+{
+    return (unsigned)(loop - loops);
+}
+
+/* Counts one lag. Hooks, or the probe. */
+void loops_lag(struct loop *loop, uint64_t ns);
+
+/* Forgets that any loop runs: in a forked child, where no other thread lives. GIL held. */
+void loops_reset(void);
+
+/* A second has passed: figures and histories. io thread. */
+void loops_sample(void);
+
+/*
+ * Hands a callback to loops whose iterations cannot be seen and notes how long it waited. GIL held, gil
+ * thread. Runs the loop's call_soon_threadsafe, which is asyncio's or uvloop's own code.
+ */
+void loops_probe(void);
+
+/* Whether any loop needs a probe. Any thread. */
+bool loops_want_probe(void);
+
+/* The lags of the last minute. io thread. */
+void loops_lag_merge(const struct loop *loop, struct histogram *ret_all);
+
+uint64_t loops_bytes(void);
+
+#endif

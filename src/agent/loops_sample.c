@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The io thread's side of loops.h: once a second the counters of each loop become figures of that
+ * second and one more sample of its history. And the probe, for loops whose iterations are not seen.
+ */
+#include "agent/loops.h"
+
+#include <math.h>
+
+#include "agent/ticks.h"
+#include "agent/uv.h"
+#include "common/clock.h"
+
+static bool
+blind(const struct loop *loop)
+{
+    return LOAD(loop->id) != 0 && LOAD(loop->state) == LOOP_RUNNING &&
+           (loop->is_uvloop || LOAD(loop->iterations) == 0);
+}
+
+/* The share of the span that the loop was busy, and whether all of it could be seen. */
+static double
+busy_share(struct loop *loop, struct loop_history *history, double span_ns)
+{
+    uint64_t idle_ns, busy = LOAD(loop->busy), busy_ns = ticks_to_ns(busy - history->seen_busy);
+    history->seen_busy = busy;
+    history->busy_exact = !blind(loop);
+    if (loop->is_uvloop && uv_idle_ns(loop, &idle_ns)) {
+        uint64_t idle = idle_ns - history->seen_idle_ns;
+        bool first = history->seen_idle_ns == 0;
+        history->seen_idle_ns = idle_ns;
+        history->busy_exact = true;
+        if (first)
+            return 0;
+        return (double)idle >= span_ns ? 0 : 100.0 * (span_ns - (double)idle) / span_ns;
+    }
+    /* the iteration in progress has not been counted: a blocked loop is busy all the time */
+    uint64_t start = LOAD(loop->iteration_start);
+    if (history->busy_exact && start != 0)
+        busy_ns += ticks_since_ns(start);
+    double share = 100.0 * (double)busy_ns / span_ns;
+    return share > 100.0 ? 100.0 : share;
+}
+
+static double
+per_second(uint64_t now, uint64_t *seen, double span_ns)
+{
+    double rate = now >= *seen ? (double)(now - *seen) * 1e9 / span_ns : 0;
+    *seen = now;
+    return rate;
+}
+
+static void
+rotate_window(struct loop_history *history)
+{
+    if (++history->window_age < LOOPS_WINDOW_S)
+        return;
+    uint32_t next = (history->window + 1) % LOOPS_WINDOWS;
+    histogram_clear(&history->lag[next]);
+    STORE(history->window, next);
+    history->window_age = 0;
+}
+
+static void
+sample(struct loop *loop)
+{
+    struct loop_history *history = loop->history;
+    uint64_t now = ticks_now(), iterations = LOAD(loop->iterations);
+    double span_ns = (double)ticks_to_ns(now - history->seen_ticks);
+    bool first = history->seen_ticks == 0;
+    history->seen_ticks = now;
+    if (span_ns <= 0 || first)
+        span_ns = 1e9;
+
+    if (loop->is_uvloop && !uv_iterations(loop, &iterations))
+        iterations = 0;
+    history->busy_pct_now = busy_share(loop, history, span_ns);
+    history->iterations_now = per_second(iterations, &history->seen_iterations, span_ns);
+    if (loop->is_uvloop && iterations == 0)
+        history->iterations_now = NAN;
+    history->callbacks_now =
+        loop->is_uvloop ? NAN : per_second(LOAD(loop->callbacks), &history->seen_callbacks, span_ns);
+    history->steps_now = per_second(LOAD(loop->steps), &history->seen_steps, span_ns);
+    history->lag_now_ns = __atomic_exchange_n(&loop->lag_max_ns, 0, __ATOMIC_RELAXED);
+    rotate_window(history);
+    if (first)
+        return;
+    history->busy_pct[history->next] = (float)history->busy_pct_now;
+    history->lag_ns[history->next] = history->lag_now_ns;
+    history->iterations[history->next] = (float)history->iterations_now;
+    history->next = (history->next + 1) % LOOPTOP_HISTORY;
+    if (history->count < LOOPTOP_HISTORY)
+        history->count++;
+}
+
+void
+loops_sample(void)
+{
+    for (size_t i = 1; i < LOOPS_MAX; i++)
+        if (LOAD_ACQUIRE(loops[i].id) != 0 && LOAD_ACQUIRE(loops[i].history) != NULL)
+            sample(&loops[i]);
+}
+
+void
+loops_lag_merge(const struct loop *loop, struct histogram *ret_all)
+{
+    histogram_clear(ret_all);
+    for (size_t i = 0; i < LOOPS_WINDOWS; i++)
+        histogram_merge(ret_all, &loop->history->lag[i]);
+}
+
+/* Runs in the loop's thread when its turn has come; self is the entry's index. */
+static PyObject *
+probe_arrived(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    size_t i = PyLong_AsSize_t(self);
+    if (i < LOOPS_MAX && loops[i].probe_sent != 0) {
+        loops_lag(&loops[i], ticks_since_ns(loops[i].probe_sent));
+        STORE(loops[i].probe_sent, 0);
+    }
+    PyErr_Clear();
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef probe_def = {"looptop_probe", probe_arrived, METH_NOARGS, NULL};
+
+static void
+probe(struct loop *loop)
+{
+    PyObject *object = loop->object;
+    PyObject *number = PyLong_FromSize_t(loops_index(loop));
+    PyObject *callback = number != NULL ? PyCFunction_New(&probe_def, number) : NULL;
+    if (object != NULL && callback != NULL) {
+        Py_INCREF(object);
+        STORE(loop->probe_sent, ticks_now());
+        PyObject *handle = PyObject_CallMethod(object, "call_soon_threadsafe", "O", callback);
+        if (handle == NULL)
+            STORE(loop->probe_sent, 0);
+        Py_XDECREF(handle);
+        Py_DECREF(object);
+    }
+    Py_XDECREF(callback);
+    Py_XDECREF(number);
+    PyErr_Clear();
+}
+
+void
+loops_probe(void)
+{
+    for (size_t i = 1; i < LOOPS_MAX; i++)
+        if (blind(&loops[i]) && loops[i].probe_sent == 0)
+            probe(&loops[i]);
+}
+
+bool
+loops_want_probe(void)
+{
+    for (size_t i = 1; i < LOOPS_MAX; i++)
+        if (blind(&loops[i]) && LOAD(loops[i].probe_sent) == 0)
+            return true;
+    return false;
+}

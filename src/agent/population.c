@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+/* See population.h. */
+#include "agent/population.h"
+
+#include "agent/atomic.h"
+#include "agent/hooks.h"
+#include "agent/ticks.h"
+
+#define BATCH 32 /* tasks between two looks at the clock */
+
+struct cpy_cursor population_cursor;
+bool population_walking;
+static const PyObject *wanted_loop; /* compared, never followed */
+
+static void
+visit(PyObject *task, void *arg)
+{
+    (void)arg;
+    if (wanted_loop == NULL || cpy_task_field(task, cpy_layout.loop) == wanted_loop)
+        (void)hooks_record(task);
+}
+
+void
+population_start(PyObject *only_loop)
+{
+    population_cursor = (struct cpy_cursor){0};
+    wanted_loop = only_loop;
+    STORE(population_walking, true);
+}
+
+bool
+population_slice(uint64_t max_ns)
+{
+    uint64_t start = ticks_now();
+    while (!population_cursor.done && ticks_since_ns(start) < max_ns)
+        cpy_population(&population_cursor, BATCH, visit, NULL);
+    if (population_cursor.done)
+        STORE(population_walking, false);
+    return !population_cursor.done;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Takes in the tasks that are older than the agent, a slice at a time. GIL held.
+ */
+#ifndef LOOPTOP_AGENT_POPULATION_H
+#define LOOPTOP_AGENT_POPULATION_H
+
+#include "agent/cpython/cpy.h"
+
+extern struct cpy_cursor population_cursor;
+extern bool population_walking; /* atomic */
+
+/* Begins a walk. With only_loop, tasks of other loops are passed over. */
+void population_start(PyObject *only_loop);
+
+/* One slice of at most about max_ns. Returns whether there is more. */
+bool population_slice(uint64_t max_ns);
+
+static inline void
+population_leave(PyObject *task)
+{
+    if (__builtin_expect(population_walking, 0))
+        cpy_population_leave(&population_cursor, task);
+}
+
+#endif

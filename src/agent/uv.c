@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+/*
+ * See uv.h. uv_loop_configure(UV_METRICS_IDLE_TIME) is allowed on a loop that runs and cannot be
+ * taken back; it costs two clock reads an iteration. uv_metrics_idle_time may be called from any
+ * thread; uv_metrics_info copies counters that the loop's thread writes, a word at a time. The loop
+ * is read only while it runs, under uv_lock, and so never after uv_loop_close.
+ */
+#include "agent/uv.h"
+
+#include <dlfcn.h>
+
+#include "agent/loops.h"
+
+#define UV_METRICS_IDLE_TIME 1 /* enum uv_loop_option of uv.h, fixed by libuv's ABI */
+
+/* uv_metrics_t of uv.h, libuv 1.45 and later */
+struct uv_metrics {
+    uint64_t loop_count, events, events_waiting, *reserved[13];
+};
+
+static struct {
+    bool looked;
+    PyObject *get_pointer; /* strong: uvloop.loop.libuv_get_loop_t_ptr */
+    int (*configure)(void *loop, int option, ...);
+    uint64_t (*idle_time)(void *loop);
+    int (*info)(void *loop, struct uv_metrics *metrics);
+} uv;
+
+bool
+uv_is_loop(PyObject *object)
+{
+    for (PyTypeObject *type = Py_TYPE(object); type != NULL; type = type->tp_base)
+        if (strncmp(type->tp_name, "uvloop.", 7) == 0)
+            return true;
+    return false;
+}
+
+/* The symbols of the object that holds uvloop's C code, or of what it is linked with. */
+static void
+look(PyObject *object)
+{
+    uv.looked = true;
+    PyTypeObject *type = Py_TYPE(object);
+    while (type != NULL && strncmp(type->tp_name, "uvloop.loop.", 12) != 0)
+        type = type->tp_base;
+    Dl_info info;
+    if (type == NULL || dladdr(*(void **)&type->tp_new, &info) == 0)
+        return;
+    void *handle = dlopen(info.dli_fname, RTLD_NOLOAD | RTLD_NOW | RTLD_LOCAL);
+    if (handle == NULL)
+        return;
+    *(void **)&uv.configure = dlsym(handle, "uv_loop_configure");
+    *(void **)&uv.idle_time = dlsym(handle, "uv_metrics_idle_time");
+    *(void **)&uv.info = dlsym(handle, "uv_metrics_info");
+    uv.get_pointer = cpy_lookup("uvloop.loop", "libuv_get_loop_t_ptr");
+    (void)dlclose(handle);
+}
+
+void
+uv_loop_started(struct loop *loop)
+{
+    if (!uv.looked)
+        look(loop->object);
+    if (uv.get_pointer == NULL || uv.configure == NULL || uv.idle_time == NULL)
+        return;
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyObject *capsule = PyObject_CallOneArg(uv.get_pointer, loop->object);
+    if (capsule != NULL && PyCapsule_CheckExact(capsule)) {
+        void *pointer = PyCapsule_GetPointer(capsule, PyCapsule_GetName(capsule));
+        if (pointer != NULL && uv.configure(pointer, UV_METRICS_IDLE_TIME) == 0) {
+            pthread_mutex_lock(&loop->uv_lock);
+            loop->uv = pointer;
+            pthread_mutex_unlock(&loop->uv_lock);
+        }
+    }
+    Py_XDECREF(capsule);
+    PyErr_Clear();
+    PyErr_Restore(type, value, traceback);
+}
+
+void
+uv_loop_stopped(struct loop *loop)
+{
+    if (!loop->is_uvloop)
+        return;
+    pthread_mutex_lock(&loop->uv_lock);
+    loop->uv = NULL;
+    pthread_mutex_unlock(&loop->uv_lock);
+}
+
+bool
+uv_idle_ns(struct loop *loop, uint64_t *ret_ns)
+{
+    pthread_mutex_lock(&loop->uv_lock);
+    bool known = loop->uv != NULL;
+    if (known)
+        *ret_ns = uv.idle_time(loop->uv);
+    pthread_mutex_unlock(&loop->uv_lock);
+    return known;
+}
+
+bool
+uv_iterations(struct loop *loop, uint64_t *ret_count)
+{
+    struct uv_metrics metrics = {0};
+    pthread_mutex_lock(&loop->uv_lock);
+    bool known = loop->uv != NULL && uv.info != NULL && uv.info(loop->uv, &metrics) == 0;
+    pthread_mutex_unlock(&loop->uv_lock);
+    if (known)
+        *ret_count = metrics.loop_count;
+    return known;
+}
