@@ -15,6 +15,7 @@ there to find them:
 
 import argparse
 import asyncio
+import contextlib
 import itertools
 import os
 import random
@@ -30,50 +31,99 @@ CUSTOMERS = 20
 BLOCK_S = 0.25
 
 
+class Tasks:
+    """Tasks that end with the program at the latest."""
+
+    def __init__(self):
+        self.running = set()
+
+    def spawn(self, coroutine, name):
+        task = asyncio.create_task(coroutine, name=name)
+        self.running.add(task)
+        task.add_done_callback(self.running.discard)
+        return task
+
+    async def stop(self):
+        tasks = list(self.running)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def connected(port):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        yield reader, writer
+    finally:
+        await hang_up(writer)
+
+
+async def hang_up(writer):
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+
+
 # ---- the database: a line in, a line out, each after a while
 
 
-async def database_session(reader, writer):
-    asyncio.current_task().set_name("db-server")
-    try:
-        while line := await reader.readline():
-            await asyncio.sleep(float(line.split()[0]))
-            writer.write(b"row\n")
-            await writer.drain()
-    except ConnectionError:
-        pass
-    finally:
-        writer.close()
+class Database(Tasks):
+    async def start(self):
+        self.sessions = itertools.count(1)
+        self.server = await asyncio.start_server(self.accept, "127.0.0.1", 0)
+        return self.server.sockets[0].getsockname()[1]
+
+    def accept(self, reader, writer):
+        self.spawn(self.session(reader, writer), f"db-server-{next(self.sessions)}")
+
+    async def session(self, reader, writer):
+        try:
+            while line := await reader.readline():
+                await asyncio.sleep(float(line))
+                writer.write(b"row\n")
+                await writer.drain()
+        except ConnectionError:
+            pass
+        finally:
+            await hang_up(writer)
+
+    async def stop(self):
+        self.server.close()
+        await super().stop()
 
 
 class Connection:
     """One connection to the database; a task reads the answers."""
 
-    def __init__(self, number, reader, writer):
-        self.reader, self.writer = reader, writer
+    def __init__(self, port):
+        self.port = port
+        self.ready = asyncio.Event()
         self.answer = None
-        self.task = asyncio.create_task(self.read_answers(), name=f"db-reader-{number}")
 
-    async def read_answers(self):
-        while line := await self.reader.readline():
-            if self.answer and not self.answer.done():
-                self.answer.set_result(line)
+    async def run(self):
+        async with connected(self.port) as (reader, self.writer):
+            self.ready.set()
+            while line := await reader.readline():
+                if self.answer and not self.answer.done():
+                    self.answer.set_result(line)
 
     async def query(self, seconds):
+        await self.ready.wait()
         self.answer = asyncio.get_running_loop().create_future()
         self.writer.write(f"{seconds:.4f}\n".encode())
         await self.writer.drain()
         return await self.answer
 
 
-class Pool:
-    def __init__(self):
+class Pool(Tasks):
+    def __init__(self, port):
+        super().__init__()
         self.idle = asyncio.Queue()
-
-    async def open(self, port):
         for number in range(1, DB_CONNECTIONS + 1):
-            streams = await asyncio.open_connection("127.0.0.1", port)
-            self.idle.put_nowait(Connection(number, *streams))
+            connection = Connection(port)
+            self.spawn(connection.run(), f"db-connection-{number}")
+            self.idle.put_nowait(connection)
 
     async def query(self, seconds):
         connection = await self.idle.get()
@@ -86,14 +136,13 @@ class Pool:
 # ---- the shop
 
 
-class Shop:
+class Shop(Tasks):
     def __init__(self):
-        self.pool = Pool()
+        super().__init__()
         self.jobs = asyncio.Queue()
         self.news = asyncio.Condition()
         self.numbers = itertools.count(1)
-        self.audits = {}
-        self.tasks = []
+        self.audits = 0
         self.routes = {
             "/item": self.item,
             "/order": self.order,
@@ -104,17 +153,24 @@ class Shop:
         }
 
     async def start(self, port):
-        database = await asyncio.start_server(database_session, "127.0.0.1", 0)
-        await self.pool.open(database.sockets[0].getsockname()[1])
+        self.database = Database()
+        self.pool = Pool(await self.database.start())
         for number in range(1, WORKERS + 1):
             self.spawn(self.work(), f"worker-{number}")
         self.spawn(self.every(1, self.publish), "publish-news")
         self.spawn(self.every(5, self.restock), "restock-every-5s")
         self.spawn(self.every(2, self.flush_metrics), "flush-metrics")
-        return await asyncio.start_server(self.serve, "127.0.0.1", port)
+        self.server = await asyncio.start_server(self.accept, "127.0.0.1", port)
+        return self.server.sockets[0].getsockname()[1]
 
-    def spawn(self, coroutine, name):
-        self.tasks.append(asyncio.create_task(coroutine, name=name))
+    async def stop(self):
+        self.server.close()
+        await super().stop()
+        await self.pool.stop()
+        await self.database.stop()
+
+    def accept(self, reader, writer):
+        self.spawn(self.serve(reader, writer), "connection")
 
     async def serve(self, reader, writer):
         """One connection, any number of requests."""
@@ -132,7 +188,7 @@ class Shop:
         except ConnectionError:
             pass
         finally:
-            writer.close()
+            await hang_up(writer)
 
     async def item(self):
         await self.pool.query(random.uniform(0.001, 0.02))
@@ -143,7 +199,8 @@ class Shop:
         await self.pool.query(random.uniform(0.005, 0.03))
         self.jobs.put_nowait(number)
         # the flaw: nobody ever acknowledges, so the tasks pile up
-        self.audits[number] = asyncio.create_task(self.audit(), name=f"audit-{number}")
+        self.audits += 1
+        self.spawn(self.audit(), f"audit-{number}")
         return b"ordered\n"
 
     async def audit(self):
@@ -226,51 +283,46 @@ class Load:
         self.served += 1
 
     async def follow(self):
-        streams = await asyncio.open_connection("127.0.0.1", self.port)
-        while True:
-            await self.get(streams, "/subscribe")
+        async with connected(self.port) as streams:
+            while True:
+                await self.get(streams, "/subscribe")
 
     async def shop(self):
-        streams = await asyncio.open_connection("127.0.0.1", self.port)
-        while True:
-            await asyncio.sleep(random.expovariate(self.rate / CUSTOMERS))
-            await self.get(streams, "/item")
+        async with connected(self.port) as streams:
+            while True:
+                await asyncio.sleep(random.expovariate(self.rate / CUSTOMERS))
+                await self.get(streams, "/item")
 
     async def now_and_then(self, path, seconds):
-        streams = await asyncio.open_connection("127.0.0.1", self.port)
-        while True:
-            await asyncio.sleep(seconds * random.uniform(0.7, 1.3))
-            await self.get(streams, path)
+        async with connected(self.port) as streams:
+            while True:
+                await asyncio.sleep(seconds * random.uniform(0.7, 1.3))
+                await self.get(streams, path)
 
 
 class LoadThread(threading.Thread):
     def __init__(self, load, loop_factory):
         super().__init__(name="load")
-        self.load, self.loop_factory = load, loop_factory
-        self.stopping = threading.Event()
-        self.cancel = self.stopping.set  # until the loop is there
+        self.load = load
+        self.runner = asyncio.Runner(loop_factory=loop_factory)
+        self.loop = self.runner.get_loop()
+        self.done = asyncio.Event()
 
     def run(self):
-        with asyncio.Runner(loop_factory=self.loop_factory) as runner:
-            try:
-                runner.run(self.main())
-            except (ConnectionError, asyncio.IncompleteReadError):
-                pass
+        with self.runner:
+            self.runner.run(self.main())
 
     async def main(self):
-        loop, stop = asyncio.get_running_loop(), asyncio.Event()
-        self.cancel = lambda: loop.call_soon_threadsafe(stop.set)
-        if self.stopping.is_set():
-            return
         load = asyncio.create_task(self.load.run(), name="load")
-        stopped = asyncio.create_task(stop.wait(), name="wait-for-stop")
-        await asyncio.wait({load, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        stopped.cancel()
-        if not load.done():
-            load.cancel()
-        await asyncio.gather(load, stopped, return_exceptions=True)
-        if not load.cancelled() and load.exception():
-            print("demo: the load ended:", load.exception(), file=sys.stderr)
+        await self.done.wait()
+        load.cancel()
+        await asyncio.wait({load})
+        if not load.cancelled():
+            print("demo: the load had ended:", load.exception(), file=sys.stderr)
+
+    def stop(self):
+        self.loop.call_soon_threadsafe(self.done.set)
+        self.join()
 
 
 # ---- the program
@@ -282,8 +334,7 @@ async def main(options, loop_factory):
         loop.add_signal_handler(number, stop.set)
 
     shop = Shop()
-    server = await shop.start(options.port)
-    port = server.sockets[0].getsockname()[1]
+    port = await shop.start(options.port)
     print(f"demo: pid {os.getpid()}, http://127.0.0.1:{port}/item", flush=True)
     load = Load(port, options.rate)
     thread = LoadThread(load, loop_factory)
@@ -292,10 +343,9 @@ async def main(options, loop_factory):
         await asyncio.wait_for(stop.wait(), options.seconds)
     except asyncio.TimeoutError:
         pass
-    server.close()
-    thread.cancel()
-    await asyncio.to_thread(thread.join, 10)
-    print(f"demo: {load.served} requests, {len(shop.audits)} forgotten tasks", flush=True)
+    await asyncio.to_thread(thread.stop)
+    await shop.stop()
+    print(f"demo: {load.served} requests, {shop.audits} forgotten tasks", flush=True)
 
 
 def parse_arguments():
@@ -312,7 +362,7 @@ def parse_arguments():
 
 if __name__ == "__main__":
     arguments = parse_arguments()
-    factory = None
+    factory = asyncio.new_event_loop
     if arguments.uvloop:
         try:
             from uvloop import new_event_loop as factory
