@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* From a pid to a connection: find the socket, see who serves it, agree on the protocol. */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -44,16 +43,23 @@ read_hello(pid_t target, const cJSON *result, struct conn_hello *hello, struct c
 }
 
 int
+conn_accept_hello(struct conn *conn, pid_t target, const cJSON *result, struct conn_error *error)
+{
+    struct conn_hello hello = {0};
+    int r = read_hello(target, result, &hello, error);
+
+    if (r == 0)
+        conn_set_hello(conn, &hello);
+    return r;
+}
+
+int
 conn_greet(struct conn *conn, pid_t target, int timeout_ms, struct conn_error *error)
 {
-    char params[80], who[CONN_DESCRIBE_SIZE];
-    struct conn_hello hello = {0};
+    char who[CONN_DESCRIBE_SIZE];
     cJSON *result = NULL;
-    int r;
+    int r = conn_call(conn, "hello", CONN_HELLO_PARAMS, timeout_ms, &result, error);
 
-    (void)snprintf(params, sizeof(params), "{\"client\":\"looptop %s\",\"protocol\":%d}",
-        LOOPTOP_VERSION, LOOPTOP_PROTOCOL);
-    r = conn_call(conn, "hello", params, timeout_ms, &result, error);
     if (r == LOOPTOP_ERR_PROTOCOL)
         return conn_fail(error, -EPROTO,
             "the agent in %s speaks another protocol than looptop %s: use the looptop it was "
@@ -65,9 +71,7 @@ conn_greet(struct conn *conn, pid_t target, int timeout_ms, struct conn_error *e
     if (r == -ETIMEDOUT)
         return conn_fail_silent(target, timeout_ms, error);
     if (r == 0)
-        r = read_hello(target, result, &hello, error);
-    if (r == 0)
-        conn_set_hello(conn, &hello);
+        r = conn_accept_hello(conn, target, result, error);
     cJSON_Delete(result);
     return r;
 }
@@ -96,7 +100,7 @@ check_peer(int fd, pid_t pid, struct conn_error *error)
 }
 
 int
-conn_open(pid_t pid, int timeout_ms, struct conn **ret_conn, struct conn_error *error)
+conn_dial(pid_t pid, int timeout_ms, struct conn **ret_conn, struct conn_error *error)
 {
     char path[SOCK_PATH_SIZE];
     struct conn *conn;
@@ -112,6 +116,18 @@ conn_open(pid_t pid, int timeout_ms, struct conn **ret_conn, struct conn_error *
         (void)close(fd);
         return r < 0 ? r : conn_fail_open(pid, -ENOMEM, timeout_ms, error);
     }
+    *ret_conn = conn;
+    return 0;
+}
+
+int
+conn_open(pid_t pid, int timeout_ms, struct conn **ret_conn, struct conn_error *error)
+{
+    struct conn *conn;
+    int r = conn_dial(pid, timeout_ms, &conn, error);
+
+    if (r < 0)
+        return r;
     r = conn_greet(conn, pid, timeout_ms, error);
     if (r < 0)
         conn = conn_close(conn);

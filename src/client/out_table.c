@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Tables of text. A column is as wide as its widest cell; on a terminal that is too narrow the
+ * widest of the columns that may be shortened gives way first, then columns leave.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "client/out.h"
+#include "common/fmt.h"
+#include "common/utf8.h"
+
+#define GAP 2 /* blanks between columns */
+
+struct layout {
+    unsigned width[OUT_COLUMNS_MAX];
+    size_t shown[OUT_COLUMNS_MAX]; /* indexes of columns, from left to right */
+    size_t count;
+};
+
+/* A cell's text made safe for a terminal, and plain ASCII where that is all it shows. */
+static void
+read_cell(const struct out_table *table, size_t row, size_t column, char out[OUT_CELL_MAX])
+{
+    char raw[OUT_CELL_MAX];
+
+    table->cell(table->data, row, column, raw);
+    (void)fmt_clean(out, OUT_CELL_MAX, raw);
+    if (out_utf8())
+        return;
+    for (char *p = out, *q = out;;) {
+        unsigned char c = (unsigned char)*p++;
+
+        if (c < 0x80)
+            *q++ = (char)c;
+        else if (c >= 0xc0)
+            *q++ = '?';
+        if (c == '\0')
+            break;
+    }
+}
+
+static void
+natural_widths(const struct out_table *table, struct layout *layout)
+{
+    char text[OUT_CELL_MAX];
+
+    for (size_t c = 0; c < table->columns_count; c++)
+        layout->width[c] = table->no_header ? 0
+                                            : (unsigned)utf8_width(table->columns[c].title,
+                                                  strlen(table->columns[c].title));
+    for (size_t r = 0; r < table->rows_count; r++) {
+        for (size_t c = 0; c < table->columns_count; c++) {
+            unsigned width;
+
+            read_cell(table, r, c, text);
+            width = (unsigned)utf8_width(text, strlen(text));
+            if (width > layout->width[c])
+                layout->width[c] = width;
+        }
+    }
+}
+
+static unsigned
+total_width(const struct layout *layout)
+{
+    unsigned total = 0;
+
+    for (size_t i = 0; i < layout->count; i++)
+        total += layout->width[layout->shown[i]] + (i > 0 ? GAP : 0);
+    return total;
+}
+
+/* Takes excess columns from those that can give; returns what is still too much. */
+static unsigned
+shorten(const struct out_table *table, struct layout *layout, unsigned excess)
+{
+    for (; excess > 0; excess--) {
+        unsigned *widest = NULL;
+
+        for (size_t i = 0; i < layout->count; i++) {
+            unsigned min = table->columns[layout->shown[i]].min;
+            unsigned *width = &layout->width[layout->shown[i]];
+
+            if (min > 0 && *width > min && (!widest || *width > *widest))
+                widest = width;
+        }
+        if (!widest)
+            break;
+        (*widest)--;
+    }
+    return excess;
+}
+
+static void
+leave_out_one(const struct out_table *table, struct layout *layout)
+{
+    size_t leaves = 0;
+
+    for (size_t i = 1; i < layout->count; i++)
+        if (table->columns[layout->shown[i]].rank >= table->columns[layout->shown[leaves]].rank)
+            leaves = i;
+    layout->count--;
+    memmove(&layout->shown[leaves], &layout->shown[leaves + 1],
+        (layout->count - leaves) * sizeof(layout->shown[0]));
+}
+
+static void
+fit(const struct out_table *table, struct layout *layout, unsigned width)
+{
+    struct layout natural = *layout;
+
+    while (width > 0) {
+        unsigned total = total_width(layout);
+
+        if (total <= width || shorten(table, layout, total - width) == 0 || natural.count == 1)
+            return;
+        leave_out_one(table, &natural);
+        *layout = natural;
+    }
+}
+
+/* Bytes of text that take at most width columns. */
+static size_t
+bytes_within(const char *text, size_t n, unsigned width)
+{
+    size_t at = 0;
+    unsigned used = 0;
+
+    while (at < n) {
+        uint32_t c;
+        size_t step = utf8_decode(text + at, n - at, &c);
+
+        used += (unsigned)utf8_char_width(c);
+        if (used > width)
+            break;
+        at += step;
+    }
+    return at;
+}
+
+/* Cuts text to width columns, with an ellipsis where something went. */
+static void
+cut(char text[OUT_CELL_MAX], unsigned width, bool from_left)
+{
+    const char *ellipsis = out_utf8() ? "…" : "~";
+    size_t n = strlen(text), e = strlen(ellipsis), from = 0;
+    char kept[OUT_CELL_MAX + 4];
+
+    if (utf8_width(text, n) <= width)
+        return;
+    if (from_left) {
+        while (from < n && utf8_width(text + from, n - from) > width - 1) {
+            uint32_t c;
+
+            from += utf8_decode(text + from, n - from, &c);
+        }
+        (void)snprintf(kept, sizeof(kept), "%s%s", ellipsis, text + from);
+    } else {
+        n = bytes_within(text, n, width - 1);
+        memcpy(kept, text, n);
+        memcpy(kept + n, ellipsis, e + 1);
+    }
+    (void)snprintf(text, OUT_CELL_MAX, "%.*s", OUT_CELL_MAX - 1, kept);
+}
+
+static void
+put_cell(struct buf *buf, const struct out_table *table, const struct layout *layout, size_t i,
+    char text[OUT_CELL_MAX])
+{
+    size_t c = layout->shown[i];
+    unsigned width, pad;
+
+    cut(text, layout->width[c], table->columns[c].cut_left);
+    width = (unsigned)utf8_width(text, strlen(text));
+    pad = layout->width[c] > width ? layout->width[c] - width : 0;
+    if (table->columns[c].right)
+        (void)buf_printf(buf, "%*s", (int)pad, "");
+    (void)buf_puts(buf, text);
+    /* No blanks at the end of a line. */
+    if (i + 1 < layout->count)
+        (void)buf_printf(buf, "%*s", (int)((table->columns[c].right ? 0 : pad) + GAP), "");
+    else
+        (void)buf_puts(buf, "\n");
+}
+
+int
+out_table(struct buf *buf, const struct out_table *table, unsigned width)
+{
+    struct layout layout = {.count = table->columns_count};
+    char text[OUT_CELL_MAX];
+    int r = 0;
+
+    for (size_t c = 0; c < layout.count; c++)
+        layout.shown[c] = c;
+    natural_widths(table, &layout);
+    fit(table, &layout, width);
+    for (size_t i = 0; i < layout.count && !table->no_header; i++) {
+        (void)snprintf(text, sizeof(text), "%s", table->columns[layout.shown[i]].title);
+        put_cell(buf, table, &layout, i, text);
+    }
+    for (size_t row = 0; row < table->rows_count && r == 0; row++) {
+        for (size_t i = 0; i < layout.count; i++) {
+            read_cell(table, row, layout.shown[i], text);
+            put_cell(buf, table, &layout, i, text);
+        }
+        r = out_flush_some(buf);
+    }
+    return r;
+}

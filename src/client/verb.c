@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/* What the verbs of the command line share. */
+#include "client/verb.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/fmt.h"
+#include "common/parse.h"
+#include "looptop/protocol.h"
+
+static void __attribute__((format(printf, 1, 0))) say(const char *format, va_list ap)
+{
+    char text[1024], clean[1024];
+
+    (void)vsnprintf(text, sizeof(text), format, ap);
+    (void)fprintf(stderr, "looptop: %s\n", fmt_clean(clean, sizeof(clean), text));
+}
+
+int
+verb_fail(int status, const char *format, ...)
+{
+    va_list ap;
+
+    va_start(ap, format);
+    say(format, ap);
+    va_end(ap);
+    return status;
+}
+
+int
+verb_misused(const struct verb *verb, const char *format, ...)
+{
+    char text[512];
+    va_list ap;
+
+    va_start(ap, format);
+    (void)vsnprintf(text, sizeof(text), format, ap);
+    va_end(ap);
+    return verb_fail(VERB_USAGE, "%s: %s: see `looptop %s --help`", verb->name, text, verb->name);
+}
+
+int
+verb_help(const struct verb *verb)
+{
+    (void)printf("usage: looptop %s %s\n\n%s.\n", verb->name, verb->arguments, verb->summary);
+    if (verb->options)
+        (void)printf("\n%s", verb->options);
+    return VERB_DONE;
+}
+
+int
+verb_option(const struct verb *verb, int argc, char **argv, const char *shorts,
+    const struct option *longs, int *ret_status)
+{
+    const char *at = argv[optind ? optind : 1];
+    int c;
+
+    opterr = 0;
+    c = getopt_long(argc, argv, shorts, longs, NULL);
+    switch (c) {
+    case 'h':
+        *ret_status = verb_help(verb);
+        return 0;
+    case ':':
+        *ret_status = verb_misused(verb, "option '%s' needs a value", argv[optind - 1]);
+        return 0;
+    case '?':
+        if (optopt > 0 && optopt < 128 && !(at && strncmp(at, "--", 2) == 0))
+            *ret_status = verb_misused(verb, "unknown option '-%c'", optopt);
+        else
+            *ret_status = verb_misused(verb, "unknown option '%s'", argv[optind - 1]);
+        return 0;
+    default:
+        return c;
+    }
+}
+
+int
+verb_pid(const struct verb *verb, const char *text, pid_t *ret_pid)
+{
+    uint64_t pid;
+
+    if (parse_uint_text(text, 1, INT32_MAX, &pid) < 0)
+        return verb_misused(verb, "'%s' is not a process id", text);
+    *ret_pid = (pid_t)pid;
+    return VERB_DONE;
+}
+
+int
+verb_open_only(
+    const struct verb *verb, int argc, char **argv, pid_t *ret_pid, struct conn **ret_conn)
+{
+    struct conn_error error;
+    int status;
+
+    if (optind == argc)
+        return verb_misused(verb, "which process? Give its PID");
+    status = verb_pid(verb, argv[optind], ret_pid);
+    if (status != VERB_DONE)
+        return status;
+    if (optind + 1 < argc)
+        return verb_misused(verb, "'%s' is one argument too many", argv[optind + 1]);
+    if (conn_open(*ret_pid, VERB_TIMEOUT_MS, ret_conn, &error) < 0)
+        return verb_fail(VERB_CONNECT, "%s", error.text);
+    return VERB_DONE;
+}
+
+int
+verb_call_failed(const struct conn_error *error)
+{
+    bool of_protocol = error->code <= LOOPTOP_ERR_PROTOCOL;
+
+    return verb_fail(of_protocol ? VERB_NOT_SO : VERB_CONNECT, "%s", error->text);
+}
+
+int
+verb_misread(const char *method, int r)
+{
+    return verb_fail(VERB_CONNECT, "%s: %s", method,
+        r == -EPROTO ? "the agent's answer does not read as documented" : strerror(-r));
+}
+
+void
+verb_conn_done(struct conn **conn)
+{
+    *conn = conn_close(*conn);
+}
