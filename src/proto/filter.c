@@ -102,6 +102,7 @@ match_text(enum filter_op op, const char *want, const char *text)
 struct place {
     char text[PLACE_MAX]; /* "/srv/app.py:31 worker" */
     const char *local;    /* the same without directories, as the screen shows it */
+    char *blank;          /* the one before the function */
     bool cut;
 };
 
@@ -144,13 +145,13 @@ spell_place(struct place *place, const char *file, uint32_t line, const char *fu
     p += file_len;
     *p++ = ':';
     p = put_line(p, line);
+    place->blank = p;
     *p++ = ' ';
     memcpy(p, function, function_len);
     p[function_len] = '\0';
 }
 
-/* A place matches as a whole, with or without directories, or by its file, file name or function.
- */
+/* A place matches as a whole, with or without directories, or by its parts. */
 static bool
 match_place(
     enum filter_op op, const char *want, const char *file, uint32_t line, const char *function)
@@ -165,8 +166,11 @@ match_place(
         return true;
     if (op == FILTER_CONTAINS && !place.cut)
         return false;
-    return match_text(op, want, place.local) || match_text(op, want, file) ||
-           (file && match_text(op, want, basename_of(file))) || match_text(op, want, function);
+    if (match_text(op, want, place.local) || match_text(op, want, file) ||
+        (file && match_text(op, want, basename_of(file))) || match_text(op, want, function))
+        return true;
+    *place.blank = '\0';
+    return match_text(op, want, place.text) || match_text(op, want, place.local);
 }
 
 static bool

@@ -11,8 +11,8 @@
  * equals; `!=`) and age idle busy pct steps max id parent loop (numbers; `:` `=` `!=` `<` `<=` `>`
  * `>=`; times take ns us ms s m h d, plain numbers are seconds). A bare word looks for itself in name,
  * coroutine, waiting-on and at, with * and ? wild. A value with blanks stands in double quotes. A
- * place (at, created) is "FILE:LINE FUNCTION"; `=` and wild characters fit all of it, it without
- * directories, or its file, file name or function. Pure; no allocation.
+ * place (at, created) is "FILE:LINE FUNCTION"; `=` and wild characters fit all of it, FILE:LINE,
+ * both also without directories, FILE, the file's name, or FUNCTION. Pure; no allocation.
  */
 #ifndef LOOPTOP_PROTO_FILTER_H
 #define LOOPTOP_PROTO_FILTER_H

@@ -301,7 +301,8 @@ field_term(struct parser *p, size_t n, size_t op_len, struct filter_term *term)
     p->at = op_at + op_len;
     if (ends_term(*p->at))
         return fail(p, p->at, "expected a value after '%s%.*s'", field->name, (int)op_len, op_at);
-    if (*p->at == '=' || *p->at == '~')
+    bool is_number = field->kind == KIND_NUMBER || field->kind == KIND_TIME;
+    if (strchr(is_number ? "=~<>:!" : "=~", *p->at))
         return fail(p, op_at,
             "'%.*s' is no operator; expected one of : ~ = != < <= > >=", (int)op_len + 1, op_at);
     if (take_value(p, &v) < 0)
