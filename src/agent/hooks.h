@@ -44,7 +44,7 @@ void hooks_handle_install(void);
 void hooks_wake_install(void);
 
 /* A uvloop loop was seen for the first time: its call_soon is hooked too. */
-void hooks_wake_uvloop(PyObject *loop);
+void hooks_wake_uvloop(void);
 
 /* One step of a task between hooks_step_begin and hooks_step_end; lives on the caller's stack. */
 struct hooks_step {

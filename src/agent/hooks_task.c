@@ -71,6 +71,27 @@ read_task(struct record *record, PyObject *task)
     STORE(record->loop, loop != NULL ? (uint16_t)loops_index(loops_of(loop)) : 0);
 }
 
+/* A task that lived before it was seen: its state as far as it can be read. */
+static void
+take_in(struct record *record, PyObject *task)
+{
+    unsigned flags = RECORD_AGE_INEXACT;
+    PyObject *coro = cpy_task_field(task, cpy_layout.coro);
+    if (!cpy_is_gen(coro) || !cpyv_gen_created((PyGenObject *)coro))
+        flags |= RECORD_STARTED;
+    if (cpy_task_cancels(task) > 0)
+        flags |= RECORD_CANCELLING;
+    STORE(record->flags, (uint16_t)flags);
+    read_task(record, task);
+    if (cpy_is_gen(coro) && !cpyv_gen_executing((PyGenObject *)coro))
+        paths_update(record, task);
+    /* queued to run: it awaits nothing, or what it awaits is done */
+    PyObject *waiter = cpy_task_field(task, cpy_layout.waiter);
+    if ((flags & RECORD_STARTED) &&
+        (waiter == NULL || (cpy_is_future(waiter) && cpy_task_state(waiter) != CPY_PENDING)))
+        STORE(record->woken, record->born);
+}
+
 struct record *
 hooks_record(PyObject *task)
 {
@@ -86,13 +107,7 @@ hooks_record(PyObject *task)
     *pad = table_index(record);
     STORE(record->born, ticks_now());
     STORE(record->last_end, record->born);
-    STORE(record->flags, RECORD_AGE_INEXACT);
-    read_task(record, task);
-    if (cpy_task_cancels(task) > 0)
-        STORE(record->flags, RECORD_AGE_INEXACT | RECORD_CANCELLING);
-    PyObject *coro = cpy_task_field(task, cpy_layout.coro);
-    if (cpy_is_gen(coro) && !cpyv_gen_executing((PyGenObject *)coro))
-        paths_update(record, task);
+    take_in(record, task);
     return record;
 }
 
@@ -168,21 +183,16 @@ hook_init(PyObject *self, PyObject *args, PyObject *kwargs)
         return stock_init(self, args, kwargs);
     struct record *record = birth(self);
     uint64_t id = record != NULL ? record->id : 0;
-    if (asks_eager(kwargs)) {
-        int rc = init_eager(self, args, kwargs);
-        if (rc < 0 && record != NULL && record->id == id && record->task == self)
-            table_drop(record);
-        return rc;
-    }
-    int rc = stock_init(self, args, kwargs);
-    if (record == NULL || record->task != self)
-        return rc;
-    if (rc < 0) {
+    bool eager = asks_eager(kwargs);
+    int rc = eager ? init_eager(self, args, kwargs) : stock_init(self, args, kwargs);
+    if (rc < 0)
         ADD(table_counts.created, -1ull);
+    if (record == NULL || record->id != id || record->task != self)
+        return rc;
+    if (rc < 0)
         table_drop(record);
-    } else {
+    else if (!eager)
         read_task(record, self);
-    }
     return rc;
 }
 

@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "agent/hooks.h"
 #include "agent/ticks.h"
 #include "agent/uv.h"
 
@@ -133,6 +134,8 @@ loops_of(PyObject *object)
     if (loop->weak == NULL)
         return &loops[0];
     entry_kind(loop, object);
+    if (loop->is_uvloop)
+        hooks_wake_uvloop();
     STORE(loop->object, object);
     STORE_RELEASE(loop->id, ++last_id);
     return loop;

@@ -28,6 +28,7 @@ enum record_flag {
     RECORD_AGE_INEXACT = 1, /* older than the agent */
     RECORD_CANCELLING = 2,  /* Task.cancelling() > 0 */
     RECORD_WATCHED = 4,     /* a cancel request wants to know how it ends */
+    RECORD_STARTED = 64,    /* taken in after its first step */
     RECORD_DONE = 8,
     RECORD_FAILED = 16,
     RECORD_CANCELLED = 32,

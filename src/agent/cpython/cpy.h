@@ -47,6 +47,7 @@ enum cpy_task_state { CPY_PENDING, CPY_CANCELLED, CPY_FINISHED };
 /* Measured once by cpy_calibrate; offsets are from the object's start, of a Task unless said. */
 struct cpy_layout {
     PyTypeObject *task;   /* strong: _asyncio.Task */
+    PyTypeObject *future; /* strong: _asyncio.Future */
     PyTypeObject *step;   /* strong: TaskStepMethWrapper */
     PyMethodDef *wakeup;  /* of the builtin that futures call back */
     ptrdiff_t state;      /* int, enum cpy_task_state; of a Future too */
@@ -105,6 +106,13 @@ static inline bool
 cpy_is_task(const PyObject *object)
 {
     return PyType_IsSubtype(Py_TYPE(object), cpy_layout.task);
+}
+
+/* A C future or a C task. */
+static inline bool
+cpy_is_future(const PyObject *object)
+{
+    return PyType_IsSubtype(Py_TYPE(object), cpy_layout.future) || cpy_is_task(object);
 }
 
 /* A coroutine, generator or async generator: something with a frame of its own. */

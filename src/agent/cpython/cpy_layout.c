@@ -221,7 +221,9 @@ measure(PyObject *vars, const char **ret_stage)
     *ret_stage = "Task's state";
     if (find_end(vars, &cpy_layout) < 0)
         return -ENOTSUP;
+    cpy_layout.future = Py_TYPE(var(vars, "failed"));
     Py_INCREF(cpy_layout.task);
+    Py_INCREF(cpy_layout.future);
     Py_INCREF(cpy_layout.step);
     return 0;
 }

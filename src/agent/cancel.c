@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: MIT
+/*
+ * See cancel.h. Requests under way stand in a list under a lock: the io thread makes, watches and
+ * frees them, the gil thread sends, the callback in the loop's thread says that it arrived, and the
+ * end hook how a watched task ended. A callback names its request by number, not by address, since
+ * the request may be gone when the loop comes to it.
+ */
+#include "agent/cancel.h"
+
+#include "agent/cpython/cpy.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "agent/events.h"
+#include "agent/names.h"
+#include "agent/record_view.h"
+#include "agent/ticks.h"
+#include "common/utf8.h"
+#include "looptop/protocol.h"
+#include "proto/json_out.h"
+
+struct entry {
+    uint64_t id;
+    uint32_t index; /* of the record; 0: gone before we came */
+    bool sent, arrived, known;
+    enum looptop_outcome outcome;
+    uint64_t ended;     /* ticks */
+    uint32_t exception; /* string */
+    char name[LOOPTOP_NAME_MAX];
+    char reason[128];
+};
+
+struct cancel {
+    struct cancel *next;
+    uint64_t number;
+    uint64_t begun, deadline; /* ticks */
+    size_t count, sent;
+    char *message; /* owned, or NULL */
+    int peer_pid, peer_uid;
+    struct entry entries[];
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct cancel *under_way;
+static uint64_t last_number;
+static PyObject *deliver; /* strong: the builtin below */
+
+static void
+entry_know(struct entry *entry, enum looptop_outcome outcome, const char *reason)
+{
+    entry->known = true;
+    entry->outcome = outcome;
+    entry->ended = ticks_now();
+    if (reason != NULL)
+        (void)utf8_copy(entry->reason, sizeof entry->reason, reason, strlen(reason));
+}
+
+static void
+entry_init(struct entry *entry, uint64_t id, uint64_t now)
+{
+    struct record_view view;
+    entry->id = id;
+    entry->index = record_view_find(id);
+    if (entry->index == 0 || !record_view_read(entry->index, now, &view) || view.id != id) {
+        entry_know(entry, LOOPTOP_OUTCOME_GONE, "no such task");
+        return;
+    }
+    memcpy(entry->name, view.name, sizeof entry->name);
+    if (view.ended_ns >= 0)
+        entry_know(entry, LOOPTOP_OUTCOME_GONE, "it had ended already");
+}
+
+struct cancel *
+cancel_new(const uint64_t *ids, size_t count, const char *message, uint64_t wait_ns, int peer_pid,
+    int peer_uid)
+{
+    struct cancel *cancel = calloc(1, sizeof *cancel + count * sizeof cancel->entries[0]);
+    if (cancel == NULL)
+        return NULL;
+    if (message != NULL && (cancel->message = strdup(message)) == NULL) {
+        free(cancel);
+        return NULL;
+    }
+    uint64_t now = ticks_now();
+    cancel->begun = now;
+    cancel->deadline = now + ticks_from_ns(wait_ns);
+    cancel->peer_pid = peer_pid;
+    cancel->peer_uid = peer_uid;
+    cancel->count = count;
+    for (size_t i = 0; i < count; i++)
+        entry_init(&cancel->entries[i], ids[i], now);
+    pthread_mutex_lock(&lock);
+    cancel->number = ++last_number;
+    cancel->next = under_way;
+    under_way = cancel;
+    pthread_mutex_unlock(&lock);
+    return cancel;
+}
+
+/* Under the lock. */
+static struct cancel *
+by_number(uint64_t number)
+{
+    struct cancel *cancel = under_way;
+    while (cancel != NULL && cancel->number != number)
+        cancel = cancel->next;
+    return cancel;
+}
+
+/* In the loop's thread: (task, message or None, request, entry). */
+static PyObject *
+arrived(PyObject *self, PyObject *const *args, Py_ssize_t n)
+{
+    (void)self;
+    if (n != 4)
+        Py_RETURN_NONE;
+    unsigned long long number = PyLong_AsUnsignedLongLong(args[2]);
+    size_t i = PyLong_AsSize_t(args[3]);
+    PyErr_Clear();
+    pthread_mutex_lock(&lock);
+    struct cancel *cancel = by_number(number);
+    if (cancel != NULL && i < cancel->count)
+        cancel->entries[i].arrived = true;
+    pthread_mutex_unlock(&lock);
+
+    PyObject *result = args[1] == Py_None ? PyObject_CallMethod(args[0], "cancel", NULL)
+                                          : PyObject_CallMethod(args[0], "cancel", "O", args[1]);
+    Py_XDECREF(result);
+    PyErr_Clear();
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef arrived_def = {
+    "looptop_cancel", (PyCFunction)(void (*)(void))arrived, METH_FASTCALL, NULL};
+
+int
+cancel_init(void)
+{
+    if (deliver == NULL)
+        deliver = PyCFunction_New(&arrived_def, NULL);
+    PyErr_Clear();
+    return deliver != NULL ? 0 : -ENOMEM;
+}
+
+/* The exception in flight as "Type: text" where the text is a plain str; clears it. */
+static void
+take_error(char *out, size_t size)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    const char *name = type != NULL ? ((PyTypeObject *)type)->tp_name : "error";
+    PyObject *args = value != NULL ? ((PyBaseExceptionObject *)value)->args : NULL;
+    const char *text = NULL;
+    if (args != NULL && PyTuple_CheckExact(args) && PyTuple_GET_SIZE(args) > 0 &&
+        PyUnicode_CheckExact(PyTuple_GET_ITEM(args, 0)))
+        text = PyUnicode_AsUTF8(PyTuple_GET_ITEM(args, 0));
+    (void)snprintf(out, size, "%s: %s", name, text != NULL ? text : "");
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+    PyErr_Clear();
+}
+
+static void
+send_one(struct cancel *cancel, size_t i)
+{
+    struct entry *entry = &cancel->entries[i];
+    struct record *record = &table_records[entry->index];
+    if (entry->known)
+        return;
+    PyObject *task = record->task, *loop;
+    if (record->id != entry->id || task == NULL) {
+        entry_know(entry, LOOPTOP_OUTCOME_GONE, "it ended before it could be cancelled");
+        return;
+    }
+    Py_INCREF(task);
+    STORE(record->flags, (uint16_t)(record->flags | RECORD_WATCHED));
+    loop = cpy_task_field(task, cpy_layout.loop);
+    PyObject *message = cancel->message != NULL
+                            ? PyUnicode_DecodeUTF8(cancel->message,
+                                  (Py_ssize_t)strlen(cancel->message), "replace")
+                            : Py_NewRef(Py_None);
+    PyObject *handle = NULL;
+    if (message != NULL)
+        handle = PyObject_CallMethod(loop, "call_soon_threadsafe", "OOOKn", deliver, task, message,
+            (unsigned long long)cancel->number, (Py_ssize_t)i);
+    if (handle == NULL) {
+        char reason[sizeof entry->reason];
+        take_error(reason, sizeof reason);
+        entry_know(entry, LOOPTOP_OUTCOME_REFUSED, reason);
+    }
+    entry->sent = handle != NULL;
+    Py_XDECREF(handle);
+    Py_XDECREF(message);
+    Py_DECREF(task);
+    PyErr_Clear();
+}
+
+bool
+cancel_send(struct cancel *cancel, uint64_t max_ns)
+{
+    uint64_t start = ticks_now();
+    while (cancel->sent < cancel->count && ticks_since_ns(start) < max_ns)
+        send_one(cancel, cancel->sent++);
+    return cancel->sent < cancel->count;
+}
+
+/* Sends come from the gil thread while this is read: what is not known yet is so a tick later. */
+void
+cancel_ended(struct record *record, unsigned outcome, uint64_t now)
+{
+    pthread_mutex_lock(&lock);
+    for (struct cancel *cancel = under_way; cancel != NULL; cancel = cancel->next) {
+        for (size_t i = 0; i < cancel->count; i++) {
+            struct entry *entry = &cancel->entries[i];
+            if (entry->id != record->id || entry->known)
+                continue;
+            entry->outcome = outcome == RECORD_CANCELLED ? LOOPTOP_OUTCOME_CANCELLED
+                             : outcome == RECORD_DONE    ? LOOPTOP_OUTCOME_FINISHED
+                                                         : LOOPTOP_OUTCOME_FAILED;
+            entry->exception = record->exception;
+            entry->ended = now;
+            entry->known = true;
+        }
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+bool
+cancel_settled(struct cancel *cancel)
+{
+    bool all = true;
+    pthread_mutex_lock(&lock);
+    for (size_t i = 0; i < cancel->count && all; i++)
+        all = cancel->entries[i].known;
+    pthread_mutex_unlock(&lock);
+    return all || ticks_now() >= cancel->deadline;
+}
+
+/* The time is over and the task has not ended: where does it stand? */
+static void
+unsettled(struct entry *entry, uint64_t now, char *at, size_t size)
+{
+    struct record_view view;
+    if (!entry->arrived) {
+        entry->outcome = LOOPTOP_OUTCOME_PENDING;
+        (void)snprintf(entry->reason, sizeof entry->reason,
+            entry->sent ? "its loop did not come to it: blocked, or not running"
+                        : "the GIL was held all the time");
+    } else {
+        entry->outcome = LOOPTOP_OUTCOME_SUPPRESSED;
+    }
+    if (!record_view_read(entry->index, now, &view) || view.id != entry->id)
+        return;
+    struct site site = names_place(view.at);
+    const char *file = names_text(site.file), *function = names_text(site.function);
+    if (file != NULL && function != NULL)
+        (void)snprintf(at, size, "%s:%u %s", file, site.line, function);
+}
+
+static const char *const outcome_names[] = LOOPTOP_OUTCOME_NAMES;
+
+static void
+note_event(const struct cancel *cancel, const struct entry *entry, uint64_t after_ns, const char *at)
+{
+    struct event event = {.kind = "cancel", .task = entry->id, .peer_pid = cancel->peer_pid,
+        .peer_uid = cancel->peer_uid};
+    memcpy(event.name, entry->name, sizeof event.name);
+    (void)snprintf(event.text, sizeof event.text, "%s after %.1f ms%s%.100s%s%.60s",
+        outcome_names[entry->outcome], (double)after_ns / 1e6, at[0] != '\0' ? " at " : "", at,
+        entry->reason[0] != '\0' ? ": " : "", entry->reason);
+    events_add(&event);
+}
+
+static void
+report_entry(struct cancel *cancel, struct entry *entry, struct json_out *out)
+{
+    char at[512] = "";
+    uint64_t now = ticks_now();
+    if (!entry->known) {
+        entry->ended = now;
+        unsettled(entry, now, at, sizeof at);
+    } else if (entry->outcome == LOOPTOP_OUTCOME_FAILED && names_text(entry->exception) != NULL) {
+        (void)snprintf(entry->reason, sizeof entry->reason, "%s", names_text(entry->exception));
+    }
+    uint64_t after_ns = entry->ended > cancel->begun ? ticks_to_ns(entry->ended - cancel->begun) : 0;
+    json_out_object(out);
+    json_out_kv_uint(out, "id", entry->id);
+    json_out_kv_string(out, "name", entry->name);
+    json_out_kv_string(out, "outcome", outcome_names[entry->outcome]);
+    json_out_kv_uint(out, "after_ns", after_ns);
+    json_out_kv_string(out, "at", at[0] != '\0' ? at : NULL);
+    json_out_kv_string(out, "reason", entry->reason[0] != '\0' ? entry->reason : NULL);
+    json_out_object_end(out);
+    note_event(cancel, entry, after_ns, at);
+}
+
+void
+cancel_report(struct cancel *cancel, struct json_out *out)
+{
+    pthread_mutex_lock(&lock);
+    json_out_object(out);
+    json_out_key(out, "results");
+    json_out_array(out);
+    for (size_t i = 0; i < cancel->count; i++)
+        report_entry(cancel, &cancel->entries[i], out);
+    json_out_array_end(out);
+    json_out_object_end(out);
+    pthread_mutex_unlock(&lock);
+}
+
+void
+cancel_free(struct cancel *cancel)
+{
+    if (cancel == NULL)
+        return;
+    pthread_mutex_lock(&lock);
+    struct cancel **link = &under_way;
+    while (*link != NULL && *link != cancel)
+        link = &(*link)->next;
+    if (*link != NULL)
+        *link = cancel->next;
+    pthread_mutex_unlock(&lock);
+    free(cancel->message);
+    free(cancel);
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+/* See hooks.h. */
+#include "agent/hooks.h"
+
+#include <errno.h>
+
+#include "agent/loops.h"
+#include "agent/paths.h"
+
+bool hooks_active;
+PyInterpreterState *hooks_interp;
+
+static bool installed;
+
+int
+hooks_replace_method(PyTypeObject *type, PyMethodDef *def)
+{
+    PyObject *descr = PyDescr_NewMethod(type, def);
+    int rc = descr != NULL ? PyObject_SetAttrString((PyObject *)type, def->ml_name, descr) : -1;
+    Py_XDECREF(descr);
+    PyErr_Clear();
+    return rc < 0 ? -ENOTSUP : 0;
+}
+
+static void
+note_loop(PyObject *loop, void *arg)
+{
+    (void)arg;
+    (void)loops_of(loop);
+}
+
+int
+hooks_install(char *reason, size_t size)
+{
+    if (installed)
+        return 0;
+    if (cpy_calibrate(reason, size) < 0 || loops_init(reason, size) < 0 || paths_init() < 0)
+        return -ENOTSUP;
+    hooks_interp = PyInterpreterState_Get();
+    if (hooks_loop_install(reason, size) < 0 || hooks_task_install(reason, size) < 0)
+        return -ENOTSUP;
+    hooks_handle_install();
+    hooks_wake_install();
+    installed = true;
+    return 0;
+}
+
+void
+hooks_switch(bool active)
+{
+    STORE(hooks_active, active && installed);
+    if (LOAD(hooks_active))
+        cpy_running_loops(note_loop, NULL);
+}

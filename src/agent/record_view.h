@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A record as the io thread sees it: copied field by field, consistent because its id was the same
+ * before and after. Texts are borrowed from names.h or stand in the view. No GIL.
+ */
+#ifndef LOOPTOP_AGENT_RECORD_VIEW_H
+#define LOOPTOP_AGENT_RECORD_VIEW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/table.h"
+#include "looptop/protocol.h"
+
+struct record_view {
+    uint64_t id, parent, steps;
+    uint64_t age_ns, idle_ns, busy_ns, max_step_ns;
+    int64_t ended_ns; /* -1: lives */
+    uint32_t index, created_at, at, coroutine, waiting_on, exception, loop;
+    enum looptop_state state;
+    bool age_exact, at_stale;
+    char name[LOOPTOP_NAME_MAX];
+};
+
+/*
+ * Copies the record at an index as of `now` (ticks). False where there is none, it changed hands
+ * while it was read, or it ended longer ago than finished tasks are shown.
+ */
+bool record_view_read(uint32_t index, uint64_t now, struct record_view *ret_view);
+
+/* Only id and state, for counting. */
+bool record_view_state(
+    uint32_t index, uint64_t now, uint64_t *ret_id, enum looptop_state *ret_state, uint32_t *ret_loop);
+
+/* The index of the record with an id, 0 where there is none. Looks through the table. */
+uint32_t record_view_find(uint64_t id);
+
+#endif
