@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * looptop: top for asyncio. Finds out which verb is meant and hands over. A first argument that is
+ * a number is a process to look at; none at all lists the processes that can be looked at.
+ */
+#include <ctype.h>
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "client/verb.h"
+#include "looptop/version.h"
+
+static const struct verb *const verbs[] = {
+    &verb_run,
+    &verb_ls,
+    &verb_ps,
+    &verb_stack,
+    &verb_loops,
+    &verb_mem,
+    &verb_cancel,
+    &verb_top,
+    &verb_detach,
+    &verb_demo,
+};
+#define VERBS_COUNT (sizeof(verbs) / sizeof(verbs[0]))
+
+static int
+help(void)
+{
+    (void)printf("usage: looptop                 list the processes that have an agent\n"
+                 "       looptop PID [OPTION]... look at one of them, full-screen\n"
+                 "       looptop VERB [ARGUMENT]...\n"
+                 "\ntop for asyncio: the tasks of a live Python process, what each waits for and "
+                 "since when.\n\nverbs:\n");
+    for (size_t i = 0; i < VERBS_COUNT; i++)
+        (void)printf("  %-8s %s\n", verbs[i]->name, verbs[i]->summary);
+    (void)printf("\noptions:\n"
+                 "  --help     this text; `looptop VERB --help` for one verb\n"
+                 "  --version  version of looptop\n"
+                 "\nexit status: 0 done, 1 the thing asked for is not so, 2 usage, "
+                 "3 cannot connect\n");
+    return VERB_DONE;
+}
+
+static size_t
+smallest(size_t a, size_t b, size_t c)
+{
+    size_t least = a < b ? a : b;
+
+    return least < c ? least : c;
+}
+
+/* Edits between two short words: insertions, removals and changes of one character. */
+static size_t
+distance(const char *a, const char *b)
+{
+    size_t row[16], n = strlen(b);
+
+    if (n >= sizeof(row) / sizeof(row[0]))
+        return n;
+    for (size_t j = 0; j <= n; j++)
+        row[j] = j;
+    for (size_t i = 0; a[i]; i++) {
+        size_t corner = row[0];
+
+        row[0] = i + 1;
+        for (size_t j = 0; j < n; j++) {
+            size_t above = row[j + 1];
+
+            row[j + 1] = smallest(above + 1, row[j] + 1, corner + (a[i] != b[j]));
+            corner = above;
+        }
+    }
+    return row[n];
+}
+
+static int
+unknown_verb(const char *word)
+{
+    const struct verb *best = NULL;
+    size_t least = 3; /* further apart is no misspelling */
+
+    for (size_t i = 0; i < VERBS_COUNT; i++) {
+        size_t d = distance(word, verbs[i]->name);
+
+        if (d < least && d < strlen(verbs[i]->name)) {
+            best = verbs[i];
+            least = d;
+        }
+    }
+    if (best)
+        return verb_fail(VERB_USAGE,
+            "no verb '%s': did you mean `looptop %s`? See `looptop --help`", word, best->name);
+    return verb_fail(VERB_USAGE, "no verb '%s': see `looptop --help`", word);
+}
+
+static int
+run(int argc, char **argv)
+{
+    static char list[] = "ls", *no_arguments[] = {list, NULL};
+    const char *word = argc > 1 ? argv[1] : NULL;
+
+    if (!word)
+        return verb_ls.run(&verb_ls, 1, no_arguments);
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0)
+        return help();
+    if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
+        (void)printf("looptop %s\n", LOOPTOP_VERSION);
+        return VERB_DONE;
+    }
+    if (isdigit((unsigned char)word[0]))
+        return verb_top.run(&verb_top, argc, argv);
+    for (size_t i = 0; i < VERBS_COUNT; i++)
+        if (strcmp(word, verbs[i]->name) == 0)
+            return verbs[i]->run(verbs[i], argc - 1, argv + 1);
+    if (word[0] == '-')
+        return verb_fail(VERB_USAGE, "unknown option '%s': see `looptop --help`", word);
+    return unknown_verb(word);
+}
+
+int
+main(int argc, char **argv)
+{
+    int status;
+
+    /* LC_CTYPE alone: numbers are written and read with a point, whatever the language. */
+    (void)setlocale(LC_CTYPE, "");
+    status = run(argc, argv);
+    if (fflush(stdout) != 0 && status == VERB_DONE)
+        status = verb_fail(VERB_NOT_SO, "cannot write the output");
+    return status;
+}
