@@ -21,9 +21,8 @@
 
 #define STATUS_SIZE 4096 /* of status, of which only the first half matters here */
 #define STAT_SIZE 1024
-#define STAT_STARTTIME                                                                             \
-    19 /* field 22 of stat(5), counted from the state, which follows the name                      \
-        */
+/* field 22 of stat(5), counted from the state, which follows the name */
+#define STAT_STARTTIME 19
 
 static void
 close_dir(DIR **dir)
