@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -304,6 +305,34 @@ test_object_as_a_request_of_its_own(void **state)
     rpc_request_done(&r);
 }
 
+/* The host's locale may have a decimal comma; neither reading nor writing follows it. */
+static void
+test_decimal_comma_of_the_locale(void **state)
+{
+    (void)state;
+    static const char *const locales[] = {"de_DE.UTF-8", "fr_FR.UTF-8", "de_DE", "fr_FR"};
+    bool set = false;
+    for (size_t i = 0; i < sizeof(locales) / sizeof(locales[0]) && !set; i++)
+        set = setlocale(LC_ALL, locales[i]) && localeconv()->decimal_point[0] == ',';
+    if (!set)
+        skip();
+    struct rpc_request r = parsed("{\"id\":1.5,\"jsonrpc\":\"2.0\",\"method\":\"m\","
+                                  "\"params\":{\"n\":2.0}}");
+    struct rpc_error error = {0};
+    uint64_t value = 0;
+    assert_int_equal(rpc_param_uint(&r, "n", 0, 9, 0, &value, &error), 0);
+    assert_int_equal(value, 2);
+    assert_int_equal(localeconv()->decimal_point[0], ',');
+    rpc_request_done(&r);
+    CLEANUP(buf_done) struct buf buf;
+    struct json_out out;
+    buf_init(&buf, 100);
+    json_out_init(&out, &buf);
+    json_out_fixed(&out, 2.5, 1);
+    assert_memory_equal(buf.data, "2.5", 3);
+    (void)setlocale(LC_ALL, "C");
+}
+
 static void
 assert_text(struct buf *buf, const char *want)
 {
@@ -374,6 +403,7 @@ main(void)
         cmocka_unit_test(test_params_of_a_wrong_type),
         cmocka_unit_test(test_arrays_of_numbers),
         cmocka_unit_test(test_object_as_a_request_of_its_own),
+        cmocka_unit_test(test_decimal_comma_of_the_locale),
         cmocka_unit_test(test_frames),
         cmocka_unit_test(test_long_messages_end_whole),
     };
