@@ -31,6 +31,7 @@ struct entry {
     uint32_t exception; /* string */
     char name[LOOPTOP_NAME_MAX];
     char reason[128];
+    char at[256]; /* where a task stands that goes on */
 };
 
 struct cancel {
@@ -51,11 +52,12 @@ static PyObject *deliver; /* strong: the builtin below */
 static void
 entry_know(struct entry *entry, enum looptop_outcome outcome, const char *reason)
 {
+    pthread_mutex_lock(&lock);
     entry->known = true;
     entry->outcome = outcome;
     entry->ended = ticks_now();
-    if (reason != NULL)
-        (void)utf8_copy(entry->reason, sizeof entry->reason, reason, strlen(reason));
+    (void)utf8_copy(entry->reason, sizeof entry->reason, reason, strlen(reason));
+    pthread_mutex_unlock(&lock);
 }
 
 static void
@@ -193,7 +195,7 @@ send_one(struct cancel *cancel, size_t i)
         take_error(reason, sizeof reason);
         entry_know(entry, LOOPTOP_OUTCOME_REFUSED, reason);
     }
-    entry->sent = handle != NULL;
+    STORE(entry->sent, handle != NULL);
     Py_XDECREF(handle);
     Py_XDECREF(message);
     Py_DECREF(task);
@@ -241,68 +243,69 @@ cancel_settled(struct cancel *cancel)
     return all || ticks_now() >= cancel->deadline;
 }
 
-/* The time is over and the task has not ended: where does it stand? */
+/* The time is over and the task has not ended: where does it stand? Under the lock. */
 static void
-unsettled(struct entry *entry, uint64_t now, char *at, size_t size)
+unsettled(struct entry *entry, uint64_t now)
 {
     struct record_view view;
-    if (!entry->arrived) {
-        entry->outcome = LOOPTOP_OUTCOME_PENDING;
-        (void)snprintf(entry->reason, sizeof entry->reason,
-            entry->sent ? "its loop did not come to it: blocked, or not running"
-                        : "the GIL was held all the time");
-    } else {
-        entry->outcome = LOOPTOP_OUTCOME_SUPPRESSED;
-    }
+    entry->ended = now;
+    entry->known = true;
+    entry->outcome = entry->arrived ? LOOPTOP_OUTCOME_SUPPRESSED : LOOPTOP_OUTCOME_PENDING;
+    if (!entry->arrived)
+        (void)snprintf(entry->reason, sizeof entry->reason, "%s",
+            LOAD(entry->sent) ? "its loop did not come to it: blocked, or not running"
+                              : "the GIL was held all the time");
     if (!record_view_read(entry->index, now, &view) || view.id != entry->id)
         return;
     struct site site = names_place(view.at);
     const char *file = names_text(site.file), *function = names_text(site.function);
     if (file != NULL && function != NULL)
-        (void)snprintf(at, size, "%s:%u %s", file, site.line, function);
+        (void)snprintf(entry->at, sizeof entry->at, "%s:%u %s", file, site.line, function);
 }
 
 static const char *const outcome_names[] = LOOPTOP_OUTCOME_NAMES;
 
 static void
-note_event(const struct cancel *cancel, const struct entry *entry, uint64_t after_ns, const char *at)
+note_event(const struct cancel *cancel, const struct entry *entry, uint64_t after_ns)
 {
     struct event event = {.kind = "cancel", .task = entry->id, .peer_pid = cancel->peer_pid,
         .peer_uid = cancel->peer_uid};
     memcpy(event.name, entry->name, sizeof event.name);
-    (void)snprintf(event.text, sizeof event.text, "%s after %.1f ms%s%.100s%s%.60s",
-        outcome_names[entry->outcome], (double)after_ns / 1e6, at[0] != '\0' ? " at " : "", at,
-        entry->reason[0] != '\0' ? ": " : "", entry->reason);
+    (void)snprintf(event.text, sizeof event.text, "%s after %.1f ms%s%.80s%s%.60s",
+        outcome_names[entry->outcome], (double)after_ns / 1e6, entry->at[0] != '\0' ? " at " : "",
+        entry->at, entry->reason[0] != '\0' ? ": " : "", entry->reason);
     events_add(&event);
 }
 
 static void
-report_entry(struct cancel *cancel, struct entry *entry, struct json_out *out)
+report_entry(const struct cancel *cancel, struct entry *entry, struct json_out *out)
 {
-    char at[512] = "";
-    uint64_t now = ticks_now();
-    if (!entry->known) {
-        entry->ended = now;
-        unsettled(entry, now, at, sizeof at);
-    } else if (entry->outcome == LOOPTOP_OUTCOME_FAILED && names_text(entry->exception) != NULL) {
-        (void)snprintf(entry->reason, sizeof entry->reason, "%s", names_text(entry->exception));
-    }
+    const char *exception = names_text(entry->exception);
+    if (entry->outcome == LOOPTOP_OUTCOME_FAILED && exception != NULL)
+        (void)snprintf(entry->reason, sizeof entry->reason, "%s", exception);
     uint64_t after_ns = entry->ended > cancel->begun ? ticks_to_ns(entry->ended - cancel->begun) : 0;
     json_out_object(out);
     json_out_kv_uint(out, "id", entry->id);
     json_out_kv_string(out, "name", entry->name);
     json_out_kv_string(out, "outcome", outcome_names[entry->outcome]);
     json_out_kv_uint(out, "after_ns", after_ns);
-    json_out_kv_string(out, "at", at[0] != '\0' ? at : NULL);
+    json_out_kv_string(out, "at", entry->at[0] != '\0' ? entry->at : NULL);
     json_out_kv_string(out, "reason", entry->reason[0] != '\0' ? entry->reason : NULL);
     json_out_object_end(out);
-    note_event(cancel, entry, after_ns, at);
+    note_event(cancel, entry, after_ns);
 }
 
 void
 cancel_report(struct cancel *cancel, struct json_out *out)
 {
+    uint64_t now = ticks_now();
+    /* once known an entry is not written any more: the rest needs no lock */
     pthread_mutex_lock(&lock);
+    for (size_t i = 0; i < cancel->count; i++)
+        if (!cancel->entries[i].known)
+            unsettled(&cancel->entries[i], now);
+    pthread_mutex_unlock(&lock);
+
     json_out_object(out);
     json_out_key(out, "results");
     json_out_array(out);
@@ -310,7 +313,6 @@ cancel_report(struct cancel *cancel, struct json_out *out)
         report_entry(cancel, &cancel->entries[i], out);
     json_out_array_end(out);
     json_out_object_end(out);
-    pthread_mutex_unlock(&lock);
 }
 
 void

@@ -182,6 +182,13 @@ void cpy_population_leave(struct cpy_cursor *cursor, PyObject *task);
 /* Calls visit for each loop that a thread runs, with nothing known of its thread. */
 void cpy_running_loops(void (*visit)(PyObject *loop, void *arg), void *arg);
 
+/* Kinds of variables: Include/internal/pycore_code.h, the same on 3.11 to 3.15. */
+#define CPY_FAST_CELL 0x40
+#define CPY_FAST_FREE 0x80
+
+/* Bits of an exact int. */
+size_t cpy_int_bits(PyObject *value);
+
 /* Blocks of memory the interpreter's allocator has in use; -1 without the function. */
 Py_ssize_t cpy_allocated_blocks(void);
 

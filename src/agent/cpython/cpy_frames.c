@@ -150,3 +150,14 @@ cpy_allocated_blocks(void)
     PyErr_Clear();
     return blocks;
 }
+
+size_t
+cpy_int_bits(PyObject *value)
+{
+    Py_ssize_t digits = Py_SIZE(value);
+#if PY_VERSION_HEX >= 0x030C0000
+    /* lv_tag: the number of digits above three bits of sign and flags */
+    digits = (Py_ssize_t)(((PyLongObject *)value)->long_value.lv_tag >> 3);
+#endif
+    return (size_t)(digits < 0 ? -digits : digits) * PyLong_SHIFT;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The thread "looptop-gil": everything that needs the GIL and is not in a hook happens here, in slices
+ * of at most GIL_SLICE_NS, with the GIL given back between two. Jobs come from the io thread and go
+ * back to it; what is wanted at regular times (the population walk, figures of the interpreter,
+ * probes, fresh places of tasks) the thread does by itself.
+ */
+#ifndef LOOPTOP_AGENT_GIL_H
+#define LOOPTOP_AGENT_GIL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/buf.h"
+#include "proto/rpc.h"
+
+#define GIL_SLICE_NS 400000ull /* a slice looks at the clock late; well under the promised 1 ms */
+
+enum job_kind { JOB_STACK, JOB_CANCEL, JOB_REFRESH };
+
+struct cancel;
+
+struct job {
+    struct job *next;
+    enum job_kind kind;
+    uint64_t client;         /* who asked: the connection's number */
+    char id[RPC_ID_MAX];     /* … and the request */
+    uint64_t deadline_ns;    /* monotonic: when the io thread gives up; 0 never */
+    bool given_up;           /* atomic: nobody wants the answer any more */
+    uint64_t task;           /* JOB_STACK */
+    struct cancel *cancel;   /* JOB_CANCEL: owned by the io thread's list */
+    struct buf out;          /* JOB_STACK: the result's JSON */
+    struct rpc_error error;  /* code 0: none */
+};
+
+/* A job of a kind, zeroed; NULL without memory. */
+struct job *gil_job_new(enum job_kind kind);
+/* Frees; NULL-safe; returns NULL. */
+struct job *gil_job_free(struct job *job);
+
+/* Starts the thread. 0, -errno. */
+int gil_start(void);
+
+/* Ends it and waits for it. The caller must not hold the GIL. */
+void gil_stop(void);
+
+/* Hands a job over. Any thread. */
+void gil_submit(struct job *job);
+
+/* A job that is done, or NULL; the io thread is woken through wake_fd when there is one. */
+struct job *gil_take_done(void);
+
+/* Asks for the hooks to be installed as soon as asyncio is there; waits until that was tried. GIL: not
+ * held by the caller. */
+void gil_install_now(void);
+
+/* Somebody watches: figures come often, else rarely. io thread. */
+void gil_set_watched(bool watched);
+
+/* How long the thread has been waiting for the GIL, 0 when it does not. Any thread. */
+uint64_t gil_waiting_ns(void);
+
+/* The longest time it held the GIL, and takes it back to 0 with reset. Any thread. */
+uint64_t gil_longest_hold_ns(bool reset);
+
+#endif

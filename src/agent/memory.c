@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: MIT
+/*
+ * See memory.h. sys.getallocatedblocks walks every pool under the GIL: its cost grows with the heap (1
+ * ms at 7 million blocks), so each count is followed by a pause of 2000 times what it took, at least a
+ * second: a share of the core under 0.1 %. Past BLOCKS_LIMIT_NS it is given up, since no slice may
+ * hold the GIL that long.
+ */
+#include "agent/memory.h"
+
+#include "agent/cpython/cpy.h"
+
+#include <dlfcn.h>
+#include <malloc.h>
+
+#include "agent/atomic.h"
+#include "agent/loops.h"
+#include "agent/names.h"
+#include "agent/table.h"
+#include "agent/ticks.h"
+#include "common/clock.h"
+#include "looptop/limits.h"
+#include "platform/proc.h"
+#include "proto/json_out.h"
+
+#define BLOCKS_PAUSE 2000
+#define BLOCKS_LIMIT_NS 800000
+#define GENERATIONS 3
+
+static struct {
+    uint64_t rss[LOOPTOP_HISTORY], heap[LOOPTOP_HISTORY], gc_pause[LOOPTOP_HISTORY];
+    uint64_t tasks[LOOPTOP_HISTORY];
+    int64_t blocks[LOOPTOP_HISTORY];
+    unsigned count, next;
+    uint64_t rss_now, heap_now, gc_rate, seen_pause;
+} history;
+
+/* written under the GIL */
+static struct {
+    uint64_t collections[GENERATIONS], pause_total, pause_max, began;
+    bool installed;
+} gc;
+static int64_t blocks = -1;
+static uint64_t blocks_due_ns;
+static bool blocks_given_up;
+
+/* gc calls it with ("start" or "stop", {"generation": n, …}). */
+static PyObject *
+gc_called(PyObject *self, PyObject *const *args, Py_ssize_t n)
+{
+    (void)self;
+    if (n < 2 || !PyUnicode_Check(args[0]) || !PyDict_Check(args[1]))
+        Py_RETURN_NONE;
+    if (PyUnicode_CompareWithASCIIString(args[0], "start") == 0) {
+        gc.began = ticks_now();
+        Py_RETURN_NONE;
+    }
+    uint64_t span = gc.began != 0 ? ticks_now() - gc.began : 0;
+    PyObject *generation = PyDict_GetItemString(args[1], "generation");
+    long g = generation != NULL ? PyLong_AsLong(generation) : 0;
+    PyErr_Clear();
+    ADD(gc.collections[g < 0 ? 0 : g >= GENERATIONS ? GENERATIONS - 1 : g], 1);
+    ADD(gc.pause_total, span);
+    if (span > gc.pause_max)
+        STORE(gc.pause_max, span);
+    gc.began = 0;
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef gc_def = {
+    "looptop_gc", (PyCFunction)(void (*)(void))gc_called, METH_FASTCALL, NULL};
+
+void
+memory_gc_install(void)
+{
+    if (gc.installed)
+        return;
+    gc.installed = true;
+    PyObject *callbacks = cpy_lookup("gc", "callbacks");
+    PyObject *callback = PyCFunction_New(&gc_def, NULL);
+    if (callbacks != NULL && PyList_CheckExact(callbacks) && callback != NULL)
+        (void)PyList_Append(callbacks, callback);
+    Py_XDECREF(callbacks);
+    Py_XDECREF(callback);
+    PyErr_Clear();
+}
+
+bool
+memory_blocks_due(void)
+{
+    return !blocks_given_up && clock_monotonic_ns() >= blocks_due_ns;
+}
+
+void
+memory_blocks_sample(void)
+{
+    uint64_t start = ticks_now();
+    int64_t now = cpy_allocated_blocks();
+    uint64_t cost = ticks_since_ns(start);
+    uint64_t pause = cost * BLOCKS_PAUSE;
+    blocks_due_ns = clock_monotonic_ns() + (pause < CLOCK_NS_PER_S ? CLOCK_NS_PER_S : pause);
+    blocks_given_up = now < 0 || cost > BLOCKS_LIMIT_NS;
+    STORE(blocks, blocks_given_up ? -1 : now);
+}
+
+/* glibc's figure; 0 where another allocator serves the process. */
+static uint64_t
+heap_in_use(void)
+{
+    static struct mallinfo2 (*info)(void);
+    static bool looked;
+    if (!looked)
+        *(void **)&info = dlsym(RTLD_DEFAULT, "mallinfo2");
+    looked = true;
+    if (info == NULL)
+        return 0;
+    struct mallinfo2 now = info();
+    return now.uordblks + now.hblkhd;
+}
+
+void
+memory_sample(uint64_t tasks)
+{
+    uint64_t pause = LOAD(gc.pause_total), rss = 0;
+    if (proc_rss(NULL, 0, &rss) < 0)
+        rss = 0;
+    history.rss_now = rss;
+    history.heap_now = heap_in_use();
+    history.gc_rate = ticks_to_ns(pause - history.seen_pause);
+    history.seen_pause = pause;
+    unsigned i = history.next;
+    history.rss[i] = rss;
+    history.heap[i] = history.heap_now;
+    history.gc_pause[i] = history.gc_rate;
+    history.tasks[i] = tasks;
+    history.blocks[i] = LOAD(blocks);
+    history.next = (i + 1) % LOOPTOP_HISTORY;
+    if (history.count < LOOPTOP_HISTORY)
+        history.count++;
+}
+
+uint64_t
+memory_agent_bytes(void)
+{
+    return table_bytes() + names_bytes() + loops_bytes() + sizeof history;
+}
+
+/* A number, or null for "not known". */
+static void
+known_or_null(struct json_out *out, const char *key, int64_t value, int64_t unknown)
+{
+    json_out_key(out, key);
+    if (value == unknown)
+        json_out_null(out);
+    else
+        json_out_int(out, value);
+}
+
+static void
+report_series(struct json_out *out, const char *key, const uint64_t *values, bool signed_values)
+{
+    json_out_key(out, key);
+    json_out_array(out);
+    for (unsigned i = 0; i < history.count; i++) {
+        unsigned at = (history.next + LOOPTOP_HISTORY - history.count + i) % LOOPTOP_HISTORY;
+        if (signed_values && (int64_t)values[at] < 0)
+            json_out_null(out);
+        else
+            json_out_uint(out, values[at]);
+    }
+    json_out_array_end(out);
+}
+
+static void
+report_gc(struct json_out *out)
+{
+    json_out_key(out, "gc");
+    json_out_object(out);
+    json_out_key(out, "collections");
+    json_out_array(out);
+    for (int i = 0; i < GENERATIONS; i++)
+        json_out_uint(out, LOAD(gc.collections[i]));
+    json_out_array_end(out);
+    json_out_kv_uint(out, "pause_total_ns", ticks_to_ns(LOAD(gc.pause_total)));
+    json_out_kv_uint(out, "pause_max_ns", ticks_to_ns(LOAD(gc.pause_max)));
+    json_out_kv_uint(out, "pause_ns_per_s", history.gc_rate);
+    json_out_object_end(out);
+}
+
+void
+memory_report(struct json_out *out, bool with_history)
+{
+    json_out_object(out);
+    known_or_null(out, "rss_bytes", (int64_t)history.rss_now, 0);
+    known_or_null(out, "heap_bytes", (int64_t)history.heap_now, 0);
+    known_or_null(out, "blocks", LOAD(blocks), -1);
+    report_gc(out);
+    json_out_kv_uint(out, "agent_bytes", memory_agent_bytes());
+    if (with_history) {
+        json_out_key(out, "history");
+        json_out_object(out);
+        json_out_kv_uint(out, "interval_s", 1);
+        report_series(out, "rss_bytes", history.rss, false);
+        report_series(out, "heap_bytes", history.heap, false);
+        report_series(out, "blocks", (const uint64_t *)history.blocks, true);
+        report_series(out, "gc_pause_ns", history.gc_pause, false);
+        report_series(out, "tasks", history.tasks, false);
+        json_out_object_end(out);
+    }
+    json_out_object_end(out);
+}
+
+void
+memory_reset(void)
+{
+    history.count = history.next = 0;
+    gc.began = 0;
+}
