@@ -9,11 +9,11 @@
 #include <stddef.h>
 
 struct buf {
-    char *data;  /* owned; not terminated */
-    size_t len;  /* bytes used */
-    size_t cap;  /* bytes allocated */
-    size_t max;  /* bytes at most */
-    int error;   /* 0, -ENOMEM or -E2BIG; sticks */
+    char *data; /* owned; not terminated */
+    size_t len; /* bytes used */
+    size_t cap; /* bytes allocated */
+    size_t max; /* bytes at most */
+    int error;  /* 0, -ENOMEM or -E2BIG; sticks */
 };
 
 /* Makes an empty buffer of at most max bytes; allocates nothing yet. */

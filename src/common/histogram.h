@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Log-linear histogram of 64-bit values: HISTOGRAM_SUB buckets to each power of two, so that a
- * quantile is off by at most 1/16 of itself. One writer; readers in other threads may see an addition
- * half done (a count without its total), never a torn word: fields are relaxed atomics.
+ * quantile is off by at most 1/16 of itself. One writer; readers in other threads may see an
+ * addition half done (a count without its total), never a torn word: fields are relaxed atomics.
  */
 #ifndef LOOPTOP_COMMON_HISTOGRAM_H
 #define LOOPTOP_COMMON_HISTOGRAM_H
@@ -10,7 +10,8 @@
 #include <stdint.h>
 
 #define HISTOGRAM_SUB 8
-#define HISTOGRAM_BUCKETS (HISTOGRAM_SUB * 48) /* up to 2^50: 13 days in ns; more counts in the last */
+#define HISTOGRAM_BUCKETS                                                                          \
+    (HISTOGRAM_SUB * 48) /* up to 2^50: 13 days in ns; more counts in the last */
 
 struct histogram {
     uint32_t counts[HISTOGRAM_BUCKETS];

@@ -18,7 +18,8 @@ size_t utf8_encode(uint32_t character, char out[4]);
 /* Length of the longest valid prefix of at most max bytes that does not cut a character. */
 size_t utf8_prefix(const char *text, size_t n, size_t max);
 
-/* Terminal columns of a character: 0 (combining, control), 1, or 2 (wide). Independent of locale. */
+/* Terminal columns of a character: 0 (combining, control), 1, or 2 (wide). Independent of locale.
+ */
 int utf8_char_width(uint32_t character);
 
 /* Terminal columns of n bytes of text. */

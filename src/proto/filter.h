@@ -5,14 +5,16 @@
  *     name:web* state:wait age>30s coro~handler at:app.py idle>=5m | state:run
  *
  * Terms stand side by side (and) or with `|` between groups (or); `!` before a term negates it;
- * everything is case-insensitive. A term is FIELD OP VALUE or a bare word. Fields: id name state coro
- * wait at created parent loop exc (text; `:` glob match where * and ? are wild, of a text without
- * wild characters: contains for at, created, wait and coro, equals for the others; `~` contains; `=`
- * equals; `!=`) and age idle busy pct steps max id parent loop (numbers; `:` `=` `!=` `<` `<=` `>`
- * `>=`; times take ns us ms s m h d, plain numbers are seconds). A bare word looks for itself in name,
- * coroutine, waiting-on and at, with * and ? wild. A value with blanks stands in double quotes. A
- * place (at, created) is "FILE:LINE FUNCTION"; `=` and wild characters fit all of it, FILE:LINE,
- * both also without directories, FILE, the file's name, or FUNCTION. Pure; no allocation.
+ * everything is case-insensitive. A term is FIELD OP VALUE or a bare word. Fields: id name state
+ * coro wait at created parent loop exc (text; `:` glob match where * and ? are wild, of a text
+ * without wild characters: contains for at, created, wait and coro, equals for the others; `~`
+ * contains; `=` equals; `!=`) and age idle busy pct steps max id parent loop (numbers; `:` `=` `!=`
+ * `<` `<=` `>`
+ * `>=`; times take ns us ms s m h d, plain numbers are seconds). A bare word looks for itself in
+ * name, coroutine, waiting-on and at, with * and ? wild. A value with blanks stands in double
+ * quotes. A place (at, created) is "FILE:LINE FUNCTION"; `=` and wild characters fit all of it,
+ * FILE:LINE, both also without directories, FILE, the file's name, or FUNCTION. Pure; no
+ * allocation.
  */
 #ifndef LOOPTOP_PROTO_FILTER_H
 #define LOOPTOP_PROTO_FILTER_H
@@ -85,8 +87,8 @@ struct filter_task {
 };
 
 /*
- * Parses text. 0, or -EINVAL with *ret_column (in characters, from 1) and a message of at most size bytes that says
- * what was expected.
+ * Parses text. 0, or -EINVAL with *ret_column (in characters, from 1) and a message of at most size
+ * bytes that says what was expected.
  */
 int filter_parse(
     const char *text, struct filter *ret_filter, int *ret_column, char *message, size_t size);

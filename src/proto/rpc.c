@@ -245,7 +245,7 @@ rpc_param_uints(const struct rpc_request *request, const char *name, size_t max_
     uint64_t *ret_values, size_t *ret_count, struct rpc_error *ret_error)
 {
     const cJSON *item = find(request, name);
-    const cJSON *first = cJSON_IsArray(item) ? item->child : item;
+    const cJSON *first = item && cJSON_IsArray(item) ? item->child : item;
     size_t count = 0;
     for (const cJSON *i = first; i; i = i->next) {
         uint64_t value;

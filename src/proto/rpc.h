@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * JSON-RPC 2.0 requests: a line of bytes into a struct, and the frames around answers. Parsing
- * checks size, depth, UTF-8 and types; params are read with rpc_param_*, which check type and range.
+ * checks size, depth, UTF-8 and types; params are read with rpc_param_*, which check type and
+ * range.
  */
 #ifndef LOOPTOP_PROTO_RPC_H
 #define LOOPTOP_PROTO_RPC_H
@@ -35,8 +36,9 @@ struct rpc_error {
 
 /*
  * Parses one line without its newline. 0: *ret_request is the caller's, to be given to
- * rpc_request_done. -EBADMSG: *ret_error says what to answer, and *ret_request holds the id as far as
- * it was known ("null" otherwise) and nothing to free. -ENOMEM.
+ * rpc_request_done. -EBADMSG: *ret_error says what to answer, and *ret_request holds the id as far
+ * as it was known ("null" otherwise) and nothing to free. -ENOMEM. For one thread of a process:
+ * cJSON notes the place of its last error in a global.
  */
 int rpc_parse(
     const char *line, size_t n, struct rpc_request *ret_request, struct rpc_error *ret_error);
@@ -45,7 +47,8 @@ void rpc_request_done(struct rpc_request *request);
 
 /*
  * Params by name. Each returns 0 and the value, or the fallback where the param is absent or null;
- * -EINVAL and a filled *ret_error where type or range are wrong. Strings are borrowed from request.
+ * -EINVAL and a filled *ret_error where type or range are wrong. Strings are borrowed from request;
+ * max_bytes is without the terminator. Whole numbers end at 2^53, where a double stops being exact.
  */
 int rpc_param_string(const struct rpc_request *request, const char *name, size_t max_bytes,
     const char *fallback, const char **ret_value, struct rpc_error *ret_error);
