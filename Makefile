@@ -226,7 +226,7 @@ golden_programs := $(patsubst %.c,$(BUILD)/%,$(golden_src))
 units: $(unit_programs) $(golden_programs)
 
 # TESTS= narrows it: files or directories for pytest, or names of test programs
-test: all units
+test: $(if $(filter-out unit golden,$(or $(TESTS),everything)),all) units
 	@LOOPTOP_BUILD='$(abspath $(BUILD))' tests/support/run-tests.sh $(TESTS) -- \
 		$(unit_programs) $(golden_programs)
 
@@ -234,7 +234,7 @@ test-matrix:
 	@tests/support/test-matrix.sh '$(SID_ROOT)'
 
 check-layers:
-	@CC='$(CC)' tests/support/check-layers.py
+	@CC='$(CC)' BUILD='$(BUILD)' tests/support/check-layers.py
 
 # unit and golden under ASan and UBSan, then the integration tests with an agent built so
 check-asan:
