@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* Filling the model, and what several views conclude from it. */
+#include "client/model/model.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+void
+model_init(struct model *model, pid_t pid)
+{
+    memset(model, 0, sizeof *model);
+    model->pid = pid;
+    model->page.focus_index = -1;
+}
+
+void
+model_done(struct model *model)
+{
+    task_page_done(&model->page);
+    tags_done(&model->tags);
+    detail_done(&model->detail);
+    memset(model, 0, sizeof *model);
+}
+
+static double
+figure(int64_t value)
+{
+    return value == STATUS_UNKNOWN ? (double)NAN : (double)value;
+}
+
+void
+model_take_status(struct model *model, const struct status *status)
+{
+    double lag = NAN, busy = NAN;
+
+    model->status = *status;
+    model->have_status = true;
+    for (size_t i = 0; i < status->loops_count; i++) {
+        lag = fmax(lag, figure(status->loops[i].lag_now_ns));
+        busy = fmax(busy, status->loops[i].busy_pct);
+    }
+    history_push(&model->lag, status->time_s, lag);
+    history_push(&model->busy, status->time_s, busy);
+    history_push(&model->tasks, status->time_s, (double)status->tasks);
+    history_push(&model->rss, status->time_s, figure(status->memory.rss_bytes));
+}
+
+void
+model_take_page(struct model *model, struct task_page *page, uint64_t focus)
+{
+    task_page_done(&model->page);
+    model->page = *page;
+    model->have_page = true;
+    window_arrived(&model->window, &model->page, focus);
+}
+
+void
+model_note(struct model *model, enum note_kind kind, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(model->note, sizeof model->note, format, args);
+    va_end(args);
+    model->note_kind = kind;
+    model->note_ns = model->now_ns;
+}
+
+void
+model_set_filter(struct model *model, const char *filter)
+{
+    if (filter != model->filter)
+        snprintf(model->filter, sizeof model->filter, "%s", filter);
+    model->query.filter = model->filter[0] ? model->filter : NULL;
+}
+
+bool
+model_loop_blocked(const struct status *status, const struct loop_status *loop)
+{
+    return loop->iteration_for_ns > MODEL_ERROR_NS && strcmp(status->hooks_state, "active") == 0;
+}
+
+const struct loop_status *
+model_worst_loop(const struct status *status)
+{
+    const struct loop_status *worst = NULL;
+
+    for (size_t i = 0; i < status->loops_count; i++) {
+        const struct loop_status *loop = &status->loops[i];
+        if (strcmp(loop->state, "closed") == 0)
+            continue;
+        if (!worst || loop->iteration_for_ns > worst->iteration_for_ns + MODEL_ERROR_NS ||
+            (worst->iteration_for_ns <= MODEL_ERROR_NS && loop->lag_now_ns > worst->lag_now_ns))
+            worst = loop;
+    }
+    return worst;
+}
+
+const char *
+model_readonly(const struct model *model)
+{
+    if (model->readonly)
+        return "looptop was started with --readonly";
+    if (model->have_status && model->status.readonly)
+        return "the target refuses it (LOOPTOP_READONLY=1 in its environment)";
+    return NULL;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/* A short list, searched from end to end: a person marks tens, the bound is a thousand. */
+#include "client/model/tags.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void
+tags_done(struct tags *tags)
+{
+    free(tags->tags);
+    memset(tags, 0, sizeof *tags);
+}
+
+void
+tag_of(const struct task_row *row, struct tag *ret_tag)
+{
+    *ret_tag = (struct tag){.id = row->id};
+    snprintf(ret_tag->name, sizeof ret_tag->name, "%s", row->name);
+    snprintf(
+        ret_tag->coroutine, sizeof ret_tag->coroutine, "%s", row->coroutine ? row->coroutine : "");
+    if (row->at)
+        snprintf(ret_tag->at, sizeof ret_tag->at, "%.120s:%u %.60s", row->at->file, row->at->line,
+            row->at->function);
+}
+
+static size_t
+find(const struct tags *tags, uint64_t id)
+{
+    size_t i = 0;
+
+    while (i < tags->count && tags->tags[i].id != id)
+        i++;
+    return i;
+}
+
+bool
+tags_has(const struct tags *tags, uint64_t id)
+{
+    return find(tags, id) < tags->count;
+}
+
+int
+tags_toggle(struct tags *tags, const struct task_row *row)
+{
+    size_t place = find(tags, row->id);
+
+    if (place < tags->count) {
+        tags->count--;
+        memmove(
+            &tags->tags[place], &tags->tags[place + 1], (tags->count - place) * sizeof *tags->tags);
+        return 0;
+    }
+    if (tags->count == LOOPTOP_CANCEL_MAX)
+        return -E2BIG;
+    if (tags->count == tags->cap) {
+        size_t cap = tags->cap ? tags->cap * 2 : 16;
+        struct tag *grown = realloc(tags->tags, cap * sizeof *grown);
+        if (!grown)
+            return -ENOMEM;
+        tags->tags = grown;
+        tags->cap = cap;
+    }
+    tag_of(row, &tags->tags[tags->count++]);
+    return 0;
+}
+
+void
+tags_clear(struct tags *tags)
+{
+    tags->count = 0;
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One row of the list below is one column. A row's colours follow one rule: what ended is dim, a
+ * state has its own, a figure past a threshold warns, zero is dim, all else is plain.
+ */
+#include "client/view/columns.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "client/view/words.h"
+
+#define MIN_STATE_WORD 7 /* below it a state is its sign alone */
+
+/* min, ideal, max, priority, grow */
+const struct table_column columns_table[] = {
+    {"ID", 4, 6, 8, 0, 0, FIT_RIGHT},
+    {"NAME", 8, 14, 24, 0, 1, FIT_START},
+    {"S", 1, 7, 7, 0, 0, FIT_START},
+    {"COROUTINE", 12, 20, 40, 3, 2, FIT_END},
+    {"WAITING ON", 10, 20, 48, 1, 3, FIT_START},
+    {"AT", 12, 22, 48, 0, 3, FIT_START},
+    {"AGE", 7, 7, 7, 1, 0, FIT_RIGHT},
+    {"IDLE", 6, 6, 6, 2, 0, FIT_RIGHT},
+    {"BUSY%", 6, 6, 6, 4, 0, FIT_RIGHT},
+    {"BUSY", 6, 6, 6, 6, 0, FIT_RIGHT},
+    {"STEPS", 6, 6, 6, 7, 0, FIT_RIGHT},
+    {"MAX", 6, 6, 6, 5, 0, FIT_RIGHT},
+    {"CREATED AT", 12, 20, 36, 8, 1, FIT_START},
+    {"PARENT", 6, 6, 8, 9, 0, FIT_RIGHT},
+    {"LOOP", 5, 5, 5, 10, 0, FIT_RIGHT},
+};
+
+const int columns_count = sizeof columns_table / sizeof *columns_table;
+
+static const struct {
+    enum looptop_column key;
+    bool text;
+    const char *help;
+} facts[] = {
+    {LOOPTOP_COL_ID, false, "the agent's number of the task"},
+    {LOOPTOP_COL_NAME, true, "the task's name"},
+    {LOOPTOP_COL_STATE, true, "state"},
+    {LOOPTOP_COL_COROUTINE, true, "qualified name of its coroutine"},
+    {LOOPTOP_COL_WAITING_ON, true, "what it awaits"},
+    {LOOPTOP_COL_AT, true, "deepest frame of the program's own code"},
+    {LOOPTOP_COL_AGE, false, "time since its birth, ≥ where it is older than the agent"},
+    {LOOPTOP_COL_IDLE, false, "time since its last step; of a running one, of this step"},
+    {LOOPTOP_COL_BUSY_PCT, false, "share of the last second spent in its steps"},
+    {LOOPTOP_COL_BUSY, false, "time in its steps, all together"},
+    {LOOPTOP_COL_STEPS, false, "number of its steps"},
+    {LOOPTOP_COL_MAX_STEP, false, "its longest step"},
+    {LOOPTOP_COL_CREATED_AT, true, "where it was created"},
+    {LOOPTOP_COL_PARENT, false, "the task that created it"},
+    {LOOPTOP_COL_LOOP, false, "its event loop"},
+};
+
+enum looptop_column
+columns_key(int column)
+{
+    return facts[column].key;
+}
+
+int
+columns_of_key(enum looptop_column key)
+{
+    for (int i = 0; i < columns_count; i++)
+        if (facts[i].key == key)
+            return i;
+    return -1;
+}
+
+const char *
+columns_help(int column)
+{
+    return facts[column].help;
+}
+
+bool
+columns_largest_first(int column)
+{
+    return !facts[column].text;
+}
+
+static bool
+has_ended(const struct task_row *row)
+{
+    return row->state >= LOOPTOP_DONE;
+}
+
+static enum role
+duration_role(uint64_t ns)
+{
+    if (ns >= MODEL_ERROR_NS)
+        return ROLE_ERROR;
+    if (ns >= MODEL_WARN_NS)
+        return ROLE_WARNING;
+    return ns == 0 ? ROLE_DIM : ROLE_DEFAULT;
+}
+
+static void
+cell_duration(struct columns_cell *cell, uint64_t ns)
+{
+    fmt_duration(cell->text, (double)ns);
+    if (ns == 0)
+        cell->role = ROLE_DIM;
+}
+
+static void
+cell_text(struct columns_cell *cell, const char *text)
+{
+    snprintf(cell->text, sizeof cell->text, "%s", text ? text : WORDS_UNKNOWN);
+    if (!text)
+        cell->role = ROLE_DIM;
+}
+
+/* The outcome of a cancellation, the exception, how long it is queued, or what it awaits. */
+static void
+cell_waiting_on(const struct model *model, const struct task_row *row, struct columns_cell *cell)
+{
+    const struct outcome *outcome = outcomes_find(&model->outcomes, row->id, model->now_ns);
+    char figure[FMT_SIZE];
+
+    if (outcome) {
+        cell_text(cell, outcome->text);
+        cell->role = words_note_role(outcome->kind);
+    } else if (row->state == LOOPTOP_FAILED && row->exception) {
+        cell_text(cell, row->exception);
+        cell->role = ROLE_TASK_FAILED;
+    } else if (has_ended(row)) {
+        snprintf(cell->text, sizeof cell->text, "ended %s ago",
+            fmt_duration(figure, row->ended_ns > 0 ? (double)row->ended_ns : 0));
+        cell->role = ROLE_DIM;
+    } else if (row->waiting_on) {
+        snprintf(cell->text, sizeof cell->text, "%s%s", row->at_stale ? "~" : "", row->waiting_on);
+    } else if (row->state == LOOPTOP_READY || row->state == LOOPTOP_NEW) {
+        snprintf(cell->text, sizeof cell->text, "(queued %s)",
+            fmt_duration(figure, (double)row->idle_ns));
+        cell->role = ROLE_DIM;
+    } else {
+        cell_text(cell, NULL);
+    }
+}
+
+static void
+cell_at(const struct task_row *row, struct columns_cell *cell)
+{
+    size_t n = 0;
+
+    if (row->at && row->at_stale)
+        cell->text[n++] = '~';
+    words_site(cell->text + n, sizeof cell->text - n, row->at, false);
+    if (!row->at)
+        cell->role = ROLE_DIM;
+}
+
+static void
+cell_age(const struct task_row *row, struct columns_cell *cell)
+{
+    char figure[FMT_SIZE];
+
+    snprintf(cell->text, sizeof cell->text, "%s%s", row->age_exact ? "" : "≥",
+        fmt_duration(figure, (double)row->age_ns));
+}
+
+static void
+cell_idle(const struct task_row *row, struct columns_cell *cell)
+{
+    bool ended = has_ended(row) && row->ended_ns >= 0;
+
+    cell_duration(cell, ended ? (uint64_t)row->ended_ns : row->idle_ns);
+    if (row->state == LOOPTOP_RUN)
+        cell->role = duration_role(row->idle_ns);
+}
+
+static void
+cell_busy_pct(const struct task_row *row, struct columns_cell *cell)
+{
+    if (has_ended(row)) {
+        cell_text(cell, NULL);
+        return;
+    }
+    words_rate(cell->text, row->busy_pct);
+    if (row->busy_pct >= 90)
+        cell->role = ROLE_ERROR;
+    else if (row->busy_pct >= 50)
+        cell->role = ROLE_WARNING;
+    else if (row->busy_pct < 0.05)
+        cell->role = ROLE_DIM;
+}
+
+static void
+cell_number(uint64_t value, bool zero_unknown, struct columns_cell *cell)
+{
+    if (value == 0 && zero_unknown) {
+        cell_text(cell, NULL);
+        return;
+    }
+    snprintf(cell->text, sizeof cell->text, "%llu", (unsigned long long)value);
+}
+
+static void
+cell_figure(const struct task_row *row, enum looptop_column key, struct columns_cell *cell)
+{
+    switch (key) {
+    case LOOPTOP_COL_ID:
+        cell_number(row->id, false, cell);
+        break;
+    case LOOPTOP_COL_AGE:
+        cell_age(row, cell);
+        break;
+    case LOOPTOP_COL_IDLE:
+        cell_idle(row, cell);
+        break;
+    case LOOPTOP_COL_BUSY_PCT:
+        cell_busy_pct(row, cell);
+        break;
+    case LOOPTOP_COL_BUSY:
+        cell_duration(cell, row->busy_ns);
+        break;
+    case LOOPTOP_COL_STEPS:
+        fmt_count(cell->text, (double)row->steps);
+        cell->role = row->steps == 0 ? ROLE_DIM : cell->role;
+        break;
+    case LOOPTOP_COL_MAX_STEP:
+        cell_duration(cell, row->max_step_ns);
+        if (!has_ended(row))
+            cell->role = duration_role(row->max_step_ns);
+        break;
+    case LOOPTOP_COL_PARENT:
+        cell_number(row->parent, true, cell);
+        break;
+    default:
+        cell_number(row->loop, true, cell);
+        break;
+    }
+}
+
+void
+columns_cell(const struct model *model, const struct task_row *row, int column, int width,
+    struct columns_cell *ret_cell)
+{
+    struct columns_cell cell = {.role = has_ended(row) ? ROLE_DIM : ROLE_DEFAULT};
+
+    switch (columns_key(column)) {
+    case LOOPTOP_COL_NAME:
+        cell_text(&cell, row->name);
+        if (row->state == LOOPTOP_RUN && row->idle_ns >= MODEL_ERROR_NS)
+            cell.role = ROLE_ERROR;
+        break;
+    case LOOPTOP_COL_STATE:
+        cell_text(&cell,
+            width < MIN_STATE_WORD ? words_state_glyph(row->state) : words_state(row->state));
+        cell.role = words_state_role(row->state);
+        break;
+    case LOOPTOP_COL_COROUTINE:
+        cell_text(&cell, row->coroutine);
+        break;
+    case LOOPTOP_COL_WAITING_ON:
+        cell_waiting_on(model, row, &cell);
+        break;
+    case LOOPTOP_COL_AT:
+        cell_at(row, &cell);
+        break;
+    case LOOPTOP_COL_CREATED_AT:
+        words_site(cell.text, sizeof cell.text, row->created_at, false);
+        break;
+    default:
+        cell_figure(row, columns_key(column), &cell);
+        break;
+    }
+    *ret_cell = cell;
+}

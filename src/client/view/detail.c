@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One task closely: its figures, where it was born, and its await chain with source and locals. The
+ * chain is a list of lines made anew at each drawing, of which the part scrolled to is seen.
+ */
+#include "client/view/detail.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "client/screen/keys.h"
+#include "client/view/registry.h"
+#include "client/view/words.h"
+#include "client/widget/strip.h"
+
+#define WIDE_COLS 96   /* from here on the figures have a box of their own */
+#define LOCALS_SHORT 6 /* local variables shown of a frame, unless all are */
+#define FUNCTION_COLS 22
+
+struct detail_state {
+    int scroll;
+    bool all_locals;
+};
+
+static const struct binding bindings[] = {
+    {{KEYS_UP, 'k', 'K'}, ACTION_SCROLL, -1, 0, "", "scroll"},
+    {{KEYS_DOWN, 'j', 'J'}, ACTION_SCROLL, 1, 0, "", NULL},
+    {{KEYS_PAGE_UP, KEYS_CTRL('b')}, ACTION_PAGE, -1, 0, "", "scroll by screens"},
+    {{KEYS_PAGE_DOWN, KEYS_CTRL('f'), KEYS_SPACE}, ACTION_PAGE, 1, 0, "", NULL},
+    {{KEYS_HOME, 'g'}, ACTION_FIRST, 0, 0, "", "first line, last line"},
+    {{KEYS_END, 'G'}, ACTION_LAST, 0, 0, "", NULL},
+    {{'v'}, ACTION_VALUES, 0, 4, "all locals", "show all local variables, or the first few"},
+    {{'x', KEYS_F9}, ACTION_ASK_CANCEL, 0, 2, "cancel", "cancel this task; asks first"},
+    {{'y'}, ACTION_COPY, 0, 5, "copy", "copy all this as text, with full paths"},
+    {{KEYS_ESCAPE, KEYS_BACKSPACE}, ACTION_BACK, 0, 1, "back", "back to the table"},
+};
+
+/* Where lines go: y counts from the first line of the list; only what is inside is drawn. */
+struct page {
+    struct surface *surface; /* NULL: lines are only counted */
+    struct rect area;
+    int scroll, lines;
+};
+
+/* The row for the next line, false: it is out of sight. */
+static bool
+next_line(struct page *page, int *ret_y)
+{
+    int line = page->lines++ - page->scroll;
+
+    *ret_y = page->area.y + line;
+    return page->surface && line >= 0 && line < page->area.h;
+}
+
+static void
+frame_title(struct page *page, const struct stack_frame *frame, bool innermost)
+{
+    char place[256];
+    int y, x = page->area.x, end = page->area.x + page->area.w;
+
+    if (!next_line(page, &y))
+        return;
+    surface_put(page->surface, x, y, ROLE_ACCENT, innermost ? "▸" : " ");
+    surface_put(page->surface, x + 2, y, ROLE_STRONG, frame->function);
+    int columns = surface_columns(page->surface, frame->function);
+    x += 2 + (columns < FUNCTION_COLS ? FUNCTION_COLS : columns) + 1;
+    if (x > end - 12)
+        x = end - 12;
+    words_place(place, sizeof place, frame->file, frame->line, true);
+    surface_put(page->surface, x - 1, y, ROLE_DEFAULT, " ");
+    x = surface_fit(page->surface, x, y,
+        surface_columns(page->surface, place) < end - x ? surface_columns(page->surface, place)
+                                                        : end - x,
+        FIT_END, ROLE_DEFAULT, place);
+    if (strcmp(frame->kind, "coroutine") != 0 && x + 4 < end)
+        surface_fit(page->surface, x + 2, y, end - x - 2, FIT_START, ROLE_DIM, frame->kind);
+}
+
+static void
+frame_source(struct page *page, const struct stack_frame *frame, const char *source)
+{
+    int y;
+
+    if (source[0] == '\0' || !next_line(page, &y))
+        return;
+    int x = surface_printf(
+        page->surface, page->area.x + 2, y, ROLE_DIM, "%5u │ ", (unsigned)frame->line);
+    surface_fit(
+        page->surface, x, y, page->area.x + page->area.w - x, FIT_START, ROLE_SOURCE, source);
+}
+
+static void
+local_words(const struct stack_local *local, char *out, size_t size)
+{
+    if (local->value)
+        snprintf(out, size, "= %s%s", local->value, local->length >= 0 ? "…" : "");
+    else if (local->length >= 0)
+        snprintf(out, size, ": %s of %lld", local->type, (long long)local->length);
+    else
+        snprintf(out, size, ": %s", local->type);
+}
+
+static void
+frame_locals(struct page *page, const struct stack_frame *frame, bool all)
+{
+    size_t shown =
+        all || frame->locals_count <= LOCALS_SHORT ? frame->locals_count : LOCALS_SHORT - 1;
+    uint64_t more = frame->locals_count - shown + frame->more_locals;
+    char text[512];
+    int y;
+
+    for (size_t i = 0; i < shown; i++) {
+        if (!next_line(page, &y))
+            continue;
+        int x = surface_put(
+            page->surface, page->area.x + 10, y, ROLE_HEADER_LABEL, frame->locals[i].name);
+        local_words(&frame->locals[i], text, sizeof text);
+        surface_fit(page->surface, x + (text[0] == '='), y, page->area.x + page->area.w - x - 1,
+            FIT_START, ROLE_DEFAULT, text);
+    }
+    if (more > 0 && next_line(page, &y))
+        surface_printf(page->surface, page->area.x + 10, y, ROLE_DIM, "%llu more%s",
+            (unsigned long long)more, all ? "" : "  (v shows all)");
+}
+
+static void
+chain_end(struct page *page, const struct stack *stack)
+{
+    int y;
+
+    if (stack->awaits && next_line(page, &y)) {
+        int x = surface_put(page->surface, page->area.x + 2, y, ROLE_DIM, "awaits ");
+        surface_put(page->surface, x, y, ROLE_STRONG, stack->awaits);
+    }
+    if (!stack->complete && next_line(page, &y))
+        surface_printf(page->surface, page->area.x + 2, y, ROLE_WARNING, "cut here: %s",
+            stack->reason ? stack->reason : "no reason given");
+    if (stack->count == 0 && !stack->awaits && next_line(page, &y))
+        surface_put(page->surface, page->area.x + 2, y, ROLE_DIM,
+            "no frames: it has not started, or it has ended");
+}
+
+/* Draws or counts the lines of the chain. */
+static int
+chain(const struct model *model, bool all_locals, struct page *page)
+{
+    const struct detail *detail = &model->detail;
+    const struct stack *stack = &detail->stack;
+
+    for (size_t i = 0; detail->have_stack && i < stack->count; i++) {
+        const struct stack_frame *frame = &stack->frames[i];
+        frame_title(page, frame, i + 1 == stack->count);
+        frame_source(page, frame, detail_source(detail, frame));
+        frame_locals(page, frame, all_locals);
+    }
+    if (detail->have_stack)
+        chain_end(page, stack);
+    return page->lines;
+}
+
+static void
+draw_pending(const struct model *model, struct surface *surface, struct rect area)
+{
+    const struct detail *detail = &model->detail;
+    uint64_t waited = detail->asked_ns ? model->now_ns - detail->asked_ns : 0;
+    char figure[FMT_SIZE];
+
+    if (detail->error[0])
+        surface_fit(surface, area.x, area.y, area.w, FIT_START, ROLE_WARNING, detail->error);
+    else if (waited > MODEL_SILENT_NS)
+        surface_printf(surface, area.x, area.y, ROLE_WARNING, "%s waiting for the stack for %s%s",
+            words_spinner(model->now_ns), fmt_duration(figure, (double)waited),
+            model->status.gil_waiting_ns > 0 ? ": the GIL is held" : "");
+    else if (!detail->have_stack)
+        surface_put(surface, area.x, area.y, ROLE_DIM, "reading the stack…");
+}
+
+static void
+draw_chain(
+    const struct view *view, const struct model *model, struct surface *surface, struct rect area)
+{
+    const struct detail_state *state = view->state;
+    const struct detail *detail = &model->detail;
+    bool late = detail->asked_ns && model->now_ns - detail->asked_ns > MODEL_SILENT_NS;
+
+    surface_box(surface, area, "awaits");
+    struct rect inside = rect_inside(area);
+    struct rect former = surface_clip(surface, inside);
+    if (!detail->have_stack || detail->error[0] || late) {
+        draw_pending(model, surface, inside);
+        inside.y++;
+        inside.h--;
+    }
+    struct page page = {surface, inside, state->scroll, 0};
+    int lines = chain(model, state->all_locals, &page);
+    surface_unclip(surface, former);
+    if (lines - state->scroll > inside.h && area.w > 12)
+        surface_printf(surface, area.x + area.w - 12, area.y + area.h - 1, ROLE_BOX, " %d more ",
+            lines - state->scroll - inside.h);
+}
+
+static void
+draw_title(const struct model *model, struct surface *surface, struct rect line)
+{
+    const struct task_row *row = detail_row(&model->detail);
+    struct strip strip = {0};
+    char figure[FMT_SIZE];
+
+    surface_fill(surface, line, ROLE_DEFAULT, NULL);
+    strip_add(&strip, 0, "", ROLE_HEADER_NAME, "Task %llu", (unsigned long long)model->detail.id);
+    if (row) {
+        strip_add(&strip, 2, "", ROLE_HEADER_NAME, "\"%s\"", row->name);
+        if (model->detail.gone)
+            strip_add(&strip, 1, "", ROLE_WARNING, "gone; last seen:");
+        strip_add(&strip, 1, "", words_state_role(row->state), "%s %s", words_state(row->state),
+            fmt_duration(figure, (double)row->idle_ns));
+        strip_add(&strip, 4, "", ROLE_DEFAULT, "%s", row->coroutine ? row->coroutine : "");
+    } else if (model->detail.gone) {
+        strip_add(&strip, 1, "", ROLE_WARNING, "is gone");
+    }
+    strip_draw(&strip, surface, line.x + 1, line.y, line.w - 2);
+}
+
+static void
+born_words(const struct model *model, const struct task_row *row, char *out, size_t size)
+{
+    time_t born = (time_t)(model->now_s - (double)row->age_ns / 1e9);
+    char figure[FMT_SIZE], clock[32] = "";
+    struct tm tm;
+
+    if (row->age_exact && localtime_r(&born, &tm))
+        strftime(
+            clock, sizeof clock, row->age_ns < 86400000000000ull ? "%H:%M:%S" : "%F %H:%M", &tm);
+    snprintf(out, size, "%s%s%s ago", clock, row->age_exact ? "  " : "more than ",
+        fmt_duration(figure, (double)row->age_ns));
+}
+
+static void
+parent_words(const struct task_row *row, char *out, size_t size)
+{
+    if (row->parent)
+        snprintf(out, size, "by task %llu", (unsigned long long)row->parent);
+    else
+        snprintf(out, size, "by no task that is known");
+}
+
+static void
+loop_words(const struct model *model, const struct task_row *row, char *out, size_t size)
+{
+    snprintf(out, size, "loop %llu", (unsigned long long)row->loop);
+    for (size_t i = 0; i < model->status.loops_count; i++) {
+        const struct loop_status *loop = &model->status.loops[i];
+        if (loop->id == row->loop)
+            snprintf(out, size, "loop %llu  %s in thread %s", (unsigned long long)row->loop,
+                loop->kind, loop->thread);
+    }
+}
+
+/* The facts of the box on the right; each is a line of text. Returns their number. */
+static int
+facts(const struct model *model, const struct task_row *row, char lines[][256])
+{
+    char figures[3][FMT_SIZE];
+    int count = 0;
+
+    born_words(model, row, lines[count++], sizeof *lines);
+    parent_words(row, lines[count++], sizeof *lines);
+    words_site(lines[count++], sizeof *lines, row->created_at, true);
+    loop_words(model, row, lines[count++], sizeof *lines);
+    snprintf(lines[count++], sizeof *lines, "%s steps  busy %s  now %s%%",
+        fmt_count(figures[0], (double)row->steps), fmt_duration(figures[1], (double)row->busy_ns),
+        words_rate(figures[2], row->busy_pct));
+    snprintf(lines[count++], sizeof *lines, "longest step %s",
+        fmt_duration(figures[0], (double)row->max_step_ns));
+    return count;
+}
+
+#define FACTS_BORN 3 /* the first ones tell of the birth */
+#define FACTS_MAX 8
+
+static void
+draw_facts(const struct model *model, struct surface *surface, struct rect area)
+{
+    const struct task_row *row = detail_row(&model->detail);
+    char lines[FACTS_MAX][256];
+    int rest = area.h - (FACTS_BORN + 2);
+
+    surface_box(surface, (struct rect){area.x, area.y, area.w, FACTS_BORN + 2}, "born");
+    surface_box(surface, (struct rect){area.x, area.y + FACTS_BORN + 2, area.w, rest}, "steps");
+    if (!row)
+        return;
+    int count = facts(model, row, lines);
+    for (int i = 0; i < count; i++) {
+        int y = area.y + 1 + i + (i >= FACTS_BORN ? 2 : 0);
+        if (y < area.y + area.h - 1)
+            surface_fit(surface, area.x + 2, y, area.w - 4, FIT_START, ROLE_DEFAULT, lines[i]);
+    }
+}
+
+/* The same facts in two lines, for narrow screens. */
+static int
+draw_facts_short(const struct model *model, struct surface *surface, struct rect area)
+{
+    const struct task_row *row = detail_row(&model->detail);
+    char lines[FACTS_MAX][256];
+    struct strip born = {0}, steps = {0};
+
+    if (!row || area.h < 8)
+        return 0;
+    facts(model, row, lines);
+    strip_add(&born, 1, "born", ROLE_DEFAULT, "%s", lines[0]);
+    strip_add(&born, 2, "", ROLE_DEFAULT, "%s", lines[1]);
+    strip_add(&born, 0, "at", ROLE_DEFAULT, "%s", lines[2])->flexible = true;
+    strip_draw(&born, surface, area.x + 1, area.y, area.w - 2);
+    strip_add(&steps, 0, "", ROLE_DEFAULT, "%s", lines[4]);
+    strip_add(&steps, 1, "", ROLE_DEFAULT, "%s", lines[5]);
+    strip_add(&steps, 2, "", ROLE_DEFAULT, "%s", lines[3]);
+    strip_draw(&steps, surface, area.x + 1, area.y + 1, area.w - 2);
+    return 2;
+}
+
+static void
+detail_draw(
+    const struct view *view, const struct model *model, struct surface *surface, struct rect area)
+{
+    surface_fill(surface, area, ROLE_DEFAULT, NULL);
+    draw_title(model, surface, (struct rect){area.x, area.y, area.w, 1});
+    struct rect below = {area.x, area.y + 1, area.w, area.h - 1};
+    if (area.w >= WIDE_COLS && area.h >= 12) {
+        int side = area.w * 2 / 5;
+        draw_chain(view, model, surface, (struct rect){below.x, below.y, below.w - side, below.h});
+        draw_facts(model, surface, (struct rect){below.x + below.w - side, below.y, side, below.h});
+        return;
+    }
+    int used = draw_facts_short(model, surface, below);
+    below.y += used;
+    below.h -= used;
+    draw_chain(view, model, surface, below);
+}
+
+void
+detail_scroll(struct view *view, const struct model *model, int lines)
+{
+    struct detail_state *state = view->state;
+    struct page page = {0};
+    int most = chain(model, state->all_locals, &page) - (view->rows > 4 ? view->rows - 4 : 1);
+
+    if (lines > most - state->scroll)
+        lines = most - state->scroll;
+    state->scroll += lines;
+    if (state->scroll < 0)
+        state->scroll = 0;
+}
+
+void
+detail_rewind(struct view *view)
+{
+    struct detail_state *state = view->state;
+
+    state->scroll = 0;
+}
+
+static void
+detail_key(struct view *view, const struct model *model, int key, struct action *ret_action)
+{
+    struct detail_state *state = view->state;
+    int page = view->rows > 6 ? view->rows - 5 : 1;
+
+    view_bound(view->ops->bindings, key, ret_action);
+    switch (ret_action->kind) {
+    case ACTION_SCROLL:
+        detail_scroll(view, model, (int)ret_action->amount);
+        break;
+    case ACTION_PAGE:
+        detail_scroll(view, model, page * (int)ret_action->amount);
+        break;
+    case ACTION_FIRST:
+        detail_rewind(view);
+        break;
+    case ACTION_LAST:
+        detail_scroll(view, model, 1 << 20);
+        break;
+    case ACTION_VALUES:
+        state->all_locals = !state->all_locals;
+        break;
+    default:
+        return;
+    }
+    ret_action->kind = ACTION_REDRAW;
+}
+
+static void
+text_frame(const struct stack_frame *frame, const char *source, struct buf *out)
+{
+    char text[512];
+
+    buf_printf(out, "  File \"%s\", line %u, in %s\n", frame->file, (unsigned)frame->line,
+        frame->function);
+    if (source[0])
+        buf_printf(out, "    %s\n", source);
+    for (size_t i = 0; i < frame->locals_count; i++) {
+        local_words(&frame->locals[i], text, sizeof text);
+        buf_printf(out, "      %s%s%s\n", frame->locals[i].name, text[0] == '=' ? " " : "", text);
+    }
+}
+
+int
+detail_text(const struct model *model, struct buf *out)
+{
+    const struct detail *detail = &model->detail;
+    const struct task_row *row = detail_row(detail);
+    char lines[FACTS_MAX][256];
+
+    buf_printf(out, "Task %llu", (unsigned long long)detail->id);
+    if (row) {
+        buf_printf(out, " \"%s\"  %s  %s\n", row->name, words_state(row->state),
+            row->coroutine ? row->coroutine : "");
+        int count = facts(model, row, lines);
+        for (int i = 0; i < count; i++)
+            buf_printf(out, "  %s\n", lines[i]);
+    }
+    buf_puts(out, "\n");
+    for (size_t i = 0; detail->have_stack && i < detail->stack.count; i++)
+        text_frame(&detail->stack.frames[i], detail_source(detail, &detail->stack.frames[i]), out);
+    if (detail->have_stack && detail->stack.awaits)
+        buf_printf(out, "  awaits %s\n", detail->stack.awaits);
+    return out->error;
+}
+
+const struct view_ops detail_view = {
+    .name = "detail",
+    .title = "Detail",
+    .bindings = {bindings, sizeof bindings / sizeof *bindings},
+    .state_size = sizeof(struct detail_state),
+    .draw = detail_draw,
+    .key = detail_key,
+};
