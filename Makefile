@@ -218,7 +218,7 @@ $(foreach src,$(unit_src) $(golden_src),$(eval $(call test_rules,$(src))))
 
 $(O)/tests/%.o: tests/%.c $(BUILD)/flags.stamp
 	@mkdir -p $(@D)
-	$(call say,CC,$<)$(compile) $(client_defines) -I. -Itests -c -o $@ $<
+	$(call say,CC,$<)$(compile) $(client_defines) -Wno-deprecated-declarations -I. -Itests -c -o $@ $<
 
 unit_programs := $(patsubst %.c,$(BUILD)/%,$(unit_src))
 golden_programs := $(patsubst %.c,$(BUILD)/%,$(golden_src))

@@ -81,13 +81,23 @@ def run_program(path, counts):
         sys.stdout.flush()
 
 
+def pytest_environ():
+    """With LOOPTOP_ASAN_PRELOAD, the sanitizers' libraries go into everything that is started."""
+    environ = dict(os.environ)
+    preload = environ.pop("LOOPTOP_ASAN_PRELOAD", None)
+    if preload:
+        environ["LD_PRELOAD"] = preload
+        environ["ASAN_OPTIONS"] = "detect_leaks=0"
+    return environ
+
+
 def run_pytest(targets, counts):
     with tempfile.TemporaryDirectory() as directory:
         report = os.path.join(directory, "report.xml")
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--tb=short", "-ra",
                    "--junitxml", report, *targets]
         # a session of its own, so that a run that does not end can be ended with all it started
-        process = subprocess.Popen(command, start_new_session=True)
+        process = subprocess.Popen(command, start_new_session=True, env=pytest_environ())
         try:
             status = process.wait(PYTEST_TIMEOUT_S)
         except (subprocess.TimeoutExpired, KeyboardInterrupt) as error:

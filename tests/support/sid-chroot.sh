@@ -8,9 +8,10 @@
 set -eu
 
 root=${1:?usage: sid-chroot.sh ROOT}
-stamp=$root/.looptop-ready-1
-packages="gcc libc6-dev make pkgconf libncurses-dev libcjson-dev libunwind-dev tmux jq socat procps
- python3.13-dev python3.14-dev python3.15-dev python3.13-venv python3.14-venv python3.15-venv python3-uvloop"
+stamp=$root/.looptop-ready-2
+packages="gcc libc6-dev make pkgconf libncurses-dev libcmocka-dev tmux jq socat procps
+ python3.13-dev python3.14-dev python3.15-dev python3.13-venv python3.14-venv python3.15-venv
+ python3-pytest python3-uvloop"
 
 [ -e "$stamp" ] && exit 0
 
@@ -26,23 +27,27 @@ mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
     grep -oE 'https?://[^ ]+' | head -n 1)
 [ -n "$mirror" ] || mirror=http://deb.debian.org/debian
 
-if ! command -v debootstrap >/dev/null; then
-    echo "sid-chroot: installing debootstrap" >&2
-    $as_root apt-get update -qq
-    $as_root apt-get install -y -qq debootstrap >/dev/null
-fi
-
-echo "sid-chroot: making $root from $mirror (once; a few minutes)" >&2
-for dir in proc sys dev; do
-    mountpoint -q "$root/$dir" && $as_root umount -l "$root/$dir"
-done
-$as_root rm -rf "$root"
-$as_root mkdir -p "$root"
 log=$(mktemp)
-if ! $as_root debootstrap --variant=minbase --no-check-gpg \
-    --include=ca-certificates sid "$root" "$mirror" >"$log" 2>&1; then
-    tail -n 20 "$log" >&2
-    exit 1
+trap 'rm -f "$log"' EXIT
+
+# a chroot of an earlier recipe only gets the packages it lacks
+if ! ls "$root"/.looptop-ready-* >/dev/null 2>&1; then
+    if ! command -v debootstrap >/dev/null; then
+        echo "sid-chroot: installing debootstrap" >&2
+        $as_root apt-get update -qq
+        $as_root apt-get install -y -qq debootstrap >/dev/null
+    fi
+    echo "sid-chroot: making $root from $mirror (once; a few minutes)" >&2
+    for dir in proc sys dev tmp; do
+        mountpoint -q "$root/$dir" && $as_root umount -l "$root/$dir"
+    done
+    $as_root rm -rf --one-file-system "$root"
+    $as_root mkdir -p "$root"
+    if ! $as_root debootstrap --variant=minbase --no-check-gpg \
+        --include=ca-certificates sid "$root" "$mirror" >"$log" 2>&1; then
+        tail -n 20 "$log" >&2
+        exit 1
+    fi
 fi
 # an archived or proxied mirror may serve a Release file past its date
 echo 'Acquire::Check-Valid-Until "false";' | $as_root tee "$root/etc/apt/apt.conf.d/99looptop" >/dev/null
@@ -51,12 +56,12 @@ for setting in /etc/apt/apt.conf.d/*proxy*; do
     [ -e "$setting" ] && $as_root cp "$setting" "$root/etc/apt/apt.conf.d/"
 done
 $as_root cp /etc/resolv.conf "$root/etc/resolv.conf" 2>/dev/null || true
-# shellcheck disable=SC2086 # a list of words on purpose
+words=$(echo "$packages" | tr '\n' ' ')
+echo "sid-chroot: installing packages in $root" >&2
 if ! $as_root chroot "$root" sh -ec "apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(echo $packages)
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $words
     apt-get clean" >"$log" 2>&1; then
     tail -n 20 "$log" >&2
     exit 1
 fi
-rm -f "$log"
 $as_root touch "$stamp"

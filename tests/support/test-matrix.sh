@@ -1,0 +1,72 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# `make test` on Debian sid's CPython 3.13, 3.14 and 3.15: test-matrix.sh ROOT
+#
+# The chroot ROOT is made by sid-chroot.sh. The sources, without build/ and .git, are copied to
+# ROOT/work; what is mounted for the run is unmounted however it ends. MATRIX_PYTHONS and
+# MATRIX_TARGETS (default: test) override what runs. Needs root or sudo.
+set -eu
+
+root=${1:?usage: test-matrix.sh ROOT}
+here=$(cd "$(dirname "$0")/../.." && pwd)
+pythons=${MATRIX_PYTHONS:-/usr/bin/python3.13 /usr/bin/python3.14 /usr/bin/python3.15}
+targets=${MATRIX_TARGETS:-test}
+
+if [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null || {
+        echo "test-matrix: needs root or sudo" >&2
+        exit 1
+    }
+    exec sudo "$0" "$@"
+fi
+
+"$here/tests/support/sid-chroot.sh" "$root"
+
+# one run at a time: the other would unmount under it
+exec 9>"$root.lock"
+flock -n 9 || {
+    echo "test-matrix: another run uses $root" >&2
+    exit 1
+}
+
+unmount()
+{
+    for dir in dev/pts dev/shm dev proc sys tmp; do
+        if mountpoint -q "$root/$dir"; then
+            umount "$root/$dir" 2>/dev/null || umount -l "$root/$dir"
+        fi
+    done
+}
+trap unmount EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+unmount
+
+mount -t proc proc "$root/proc"
+mount -t sysfs -o ro sysfs "$root/sys"
+mount -t tmpfs -o mode=755 tmpfs "$root/dev"
+for node in null zero full random urandom tty; do
+    touch "$root/dev/$node"
+    mount --bind "/dev/$node" "$root/dev/$node"
+done
+mkdir -p "$root/dev/pts" "$root/dev/shm"
+mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts "$root/dev/pts"
+ln -sf pts/ptmx "$root/dev/ptmx"
+ln -sf /proc/self/fd "$root/dev/fd"
+mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
+mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
+
+# build/ of an earlier run stays, so that only what changed is compiled again
+mkdir -p "$root/work"
+(cd "$here" && tar -c --exclude=./build --exclude=./.git --exclude=__pycache__ .) |
+    tar -x -C "$root/work" --no-same-owner
+(cd "$root/work" && find . -path ./build -prune -o -type f -print) | while read -r file; do
+    [ -e "$here/$file" ] || rm -f "$root/work/$file"
+done
+
+# shellcheck disable=SC2016 # expands inside
+env -i HOME=/root TERM="${TERM:-xterm}" LANG=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin \
+    ${TESTS:+"TESTS=$TESTS"} ${PIP_INDEX_URL:+"PIP_INDEX_URL=$PIP_INDEX_URL"} \
+    ${https_proxy:+"https_proxy=$https_proxy"} ${http_proxy:+"http_proxy=$http_proxy"} \
+    chroot "$root" sh -c 'cd /work && exec make $0 PYTHONS="$1"' "$targets" "$pythons"
