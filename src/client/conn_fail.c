@@ -78,6 +78,9 @@ conn_fail_open(pid_t pid, int code, int timeout_ms, struct conn_error *error)
             return conn_fail(error, -EACCES,
                 "%s belongs to user %u: run looptop as that user or as root",
                 conn_describe(pid, who), (unsigned)status.uid);
+        if (geteuid() == 0)
+            return conn_fail(error, -EACCES,
+                "%s cannot be looked into: it, or looptop, is confined", conn_describe(pid, who));
         return conn_fail(error, -EACCES,
             "%s: permission denied: run looptop as its owner or as root", conn_describe(pid, who));
     case -ETIMEDOUT:

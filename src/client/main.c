@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "client/out.h"
 #include "client/verb.h"
 #include "looptop/version.h"
 
@@ -126,6 +127,8 @@ main(int argc, char **argv)
 
     /* LC_CTYPE alone: numbers are written and read with a point, whatever the language. */
     (void)setlocale(LC_CTYPE, "");
+    if (!out_utf8())
+        out_force_ascii();
     status = run(argc, argv);
     if (fflush(stdout) != 0 && status == VERB_DONE)
         status = verb_fail(VERB_NOT_SO, "cannot write the output");

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "client/verb.h"
+#include "common/fmt.h"
 #include "common/parse.h"
 
 #define WIDTH_MAX 10000
@@ -85,6 +86,13 @@ void
 out_force_ascii(void)
 {
     force_ascii = true;
+    fmt_set_ascii(true);
+}
+
+const char *
+out_at_least(void)
+{
+    return out_utf8() ? "≥" : ">=";
 }
 
 char *

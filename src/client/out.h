@@ -31,8 +31,11 @@ unsigned out_width(void);
 
 /* Says whether the locale can show more than ASCII. */
 bool out_utf8(void);
-/* Options such as --ascii, for the rest of the run. */
+/* Nothing beyond ASCII for the rest of the run; called by main where the locale has no more. */
 void out_force_ascii(void);
+
+/* The sign before a lower bound. */
+const char *out_at_least(void);
 
 struct out_column {
     const char *title;

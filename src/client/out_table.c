@@ -3,6 +3,8 @@
  * Tables of text. A column is as wide as its widest cell; on a terminal that is too narrow the
  * widest of the columns that may be shortened gives way first, then columns leave.
  */
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,45 +20,70 @@ struct layout {
     size_t count;
 };
 
-/* A cell's text made safe for a terminal, and plain ASCII where that is all it shows. */
-static void
-read_cell(const struct out_table *table, size_t row, size_t column, char out[OUT_CELL_MAX])
-{
-    char raw[OUT_CELL_MAX];
+/* A cell as it is printed. */
+struct text {
+    char bytes[OUT_CELL_MAX];
+    unsigned width;
+};
 
-    table->cell(table->data, row, column, raw);
-    (void)fmt_clean(out, OUT_CELL_MAX, raw);
-    if (out_utf8())
-        return;
-    for (char *p = out, *q = out;;) {
-        unsigned char c = (unsigned char)*p++;
+/* Is it all printable ASCII, as nearly every cell is? */
+static bool
+is_plain(const char *text, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (text[i] < 0x20 || text[i] > 0x7e)
+            return false;
+    return true;
+}
+
+static void
+replace_non_ascii(char *text)
+{
+    char *to = text;
+
+    for (const char *p = text; *p; p++) {
+        unsigned char c = (unsigned char)*p;
 
         if (c < 0x80)
-            *q++ = (char)c;
+            *to++ = (char)c;
         else if (c >= 0xc0)
-            *q++ = '?';
-        if (c == '\0')
-            break;
+            *to++ = '?';
     }
+    *to = '\0';
+}
+
+/* A cell's text made safe for a terminal, and plain ASCII where that is all it shows. */
+static void
+read_cell(const struct out_table *table, size_t row, size_t column, struct text *out)
+{
+    char raw[OUT_CELL_MAX];
+    size_t n;
+
+    table->cell(table->data, row, column, raw);
+    n = strlen(raw);
+    if (is_plain(raw, n)) {
+        memcpy(out->bytes, raw, n + 1);
+        out->width = (unsigned)n;
+        return;
+    }
+    (void)fmt_clean(out->bytes, sizeof(out->bytes), raw);
+    if (!out_utf8())
+        replace_non_ascii(out->bytes);
+    out->width = (unsigned)utf8_width(out->bytes, strlen(out->bytes));
 }
 
 static void
 natural_widths(const struct out_table *table, struct layout *layout)
 {
-    char text[OUT_CELL_MAX];
+    struct text text;
 
     for (size_t c = 0; c < table->columns_count; c++)
-        layout->width[c] = table->no_header ? 0
-                                            : (unsigned)utf8_width(table->columns[c].title,
-                                                  strlen(table->columns[c].title));
+        layout->width[c] = table->no_header ? 0 : (unsigned)strlen(table->columns[c].title);
     for (size_t r = 0; r < table->rows_count; r++) {
         for (size_t c = 0; c < table->columns_count; c++) {
-            unsigned width;
-
-            read_cell(table, r, c, text);
-            width = (unsigned)utf8_width(text, strlen(text));
-            if (width > layout->width[c])
-                layout->width[c] = width;
+            read_cell(table, r, c, &text);
+            if (text.width > layout->width[c])
+                layout->width[c] = text.width;
         }
     }
 }
@@ -141,68 +168,89 @@ bytes_within(const char *text, size_t n, unsigned width)
 
 /* Cuts text to width columns, with an ellipsis where something went. */
 static void
-cut(char text[OUT_CELL_MAX], unsigned width, bool from_left)
+cut(struct text *text, unsigned width, bool from_left)
 {
     const char *ellipsis = out_utf8() ? "…" : "~";
-    size_t n = strlen(text), e = strlen(ellipsis), from = 0;
+    size_t n = strlen(text->bytes), from = 0;
     char kept[OUT_CELL_MAX + 4];
 
-    if (utf8_width(text, n) <= width)
+    if (text->width <= width)
         return;
     if (from_left) {
-        while (from < n && utf8_width(text + from, n - from) > width - 1) {
+        while (from < n && utf8_width(text->bytes + from, n - from) > width - 1) {
             uint32_t c;
 
-            from += utf8_decode(text + from, n - from, &c);
+            from += utf8_decode(text->bytes + from, n - from, &c);
         }
-        (void)snprintf(kept, sizeof(kept), "%s%s", ellipsis, text + from);
+        (void)snprintf(kept, sizeof(kept), "%s%s", ellipsis, text->bytes + from);
     } else {
-        n = bytes_within(text, n, width - 1);
-        memcpy(kept, text, n);
-        memcpy(kept + n, ellipsis, e + 1);
+        n = bytes_within(text->bytes, n, width - 1);
+        (void)snprintf(kept, sizeof(kept), "%.*s%s", (int)n, text->bytes, ellipsis);
     }
-    (void)snprintf(text, OUT_CELL_MAX, "%.*s", OUT_CELL_MAX - 1, kept);
+    n = utf8_prefix(kept, strlen(kept), OUT_CELL_MAX - 1);
+    memcpy(text->bytes, kept, n);
+    text->bytes[n] = '\0';
+    text->width = (unsigned)utf8_width(text->bytes, n);
+}
+
+static void
+put_blanks(struct buf *buf, unsigned n)
+{
+    static const char blanks[] = "                                ";
+
+    for (; n > sizeof(blanks) - 1; n -= (unsigned)(sizeof(blanks) - 1))
+        (void)buf_append(buf, blanks, sizeof(blanks) - 1);
+    (void)buf_append(buf, blanks, n);
 }
 
 static void
 put_cell(struct buf *buf, const struct out_table *table, const struct layout *layout, size_t i,
-    char text[OUT_CELL_MAX])
+    struct text *text)
 {
-    size_t c = layout->shown[i];
-    unsigned width, pad;
+    const struct out_column *column = &table->columns[layout->shown[i]];
+    unsigned width = layout->width[layout->shown[i]], pad;
 
-    cut(text, layout->width[c], table->columns[c].cut_left);
-    width = (unsigned)utf8_width(text, strlen(text));
-    pad = layout->width[c] > width ? layout->width[c] - width : 0;
-    if (table->columns[c].right)
-        (void)buf_printf(buf, "%*s", (int)pad, "");
-    (void)buf_puts(buf, text);
+    cut(text, width, column->cut_left);
+    pad = width > text->width ? width - text->width : 0;
+    if (column->right)
+        put_blanks(buf, pad);
+    (void)buf_puts(buf, text->bytes);
     /* No blanks at the end of a line. */
     if (i + 1 < layout->count)
-        (void)buf_printf(buf, "%*s", (int)((table->columns[c].right ? 0 : pad) + GAP), "");
+        put_blanks(buf, (column->right ? 0 : pad) + GAP);
     else
         (void)buf_puts(buf, "\n");
+}
+
+static void
+put_titles(struct buf *buf, const struct out_table *table, const struct layout *layout)
+{
+    struct text text;
+
+    for (size_t i = 0; i < layout->count; i++) {
+        text.width = (unsigned)snprintf(
+            text.bytes, sizeof(text.bytes), "%s", table->columns[layout->shown[i]].title);
+        put_cell(buf, table, layout, i, &text);
+    }
 }
 
 int
 out_table(struct buf *buf, const struct out_table *table, unsigned width)
 {
     struct layout layout = {.count = table->columns_count};
-    char text[OUT_CELL_MAX];
+    struct text text;
     int r = 0;
 
     for (size_t c = 0; c < layout.count; c++)
         layout.shown[c] = c;
     natural_widths(table, &layout);
     fit(table, &layout, width);
-    for (size_t i = 0; i < layout.count && !table->no_header; i++) {
-        (void)snprintf(text, sizeof(text), "%s", table->columns[layout.shown[i]].title);
-        put_cell(buf, table, &layout, i, text);
-    }
+    if (!table->no_header)
+        put_titles(buf, table, &layout);
     for (size_t row = 0; row < table->rows_count && r == 0; row++) {
         for (size_t i = 0; i < layout.count; i++) {
-            read_cell(table, row, layout.shown[i], text);
-            put_cell(buf, table, &layout, i, text);
+            read_cell(table, row, layout.shown[i], &text);
+            put_cell(buf, table, &layout, i, &text);
         }
         r = out_flush_some(buf);
     }

@@ -10,16 +10,16 @@
 
 #include "common/fmt.h"
 
-static const char *
-none(void)
-{
-    return out_utf8() ? "—" : "-";
-}
-
 static void
 put(char out[OUT_CELL_MAX], const char *text)
 {
-    (void)snprintf(out, OUT_CELL_MAX, "%s", text ? text : none());
+    size_t n;
+
+    if (!text)
+        text = fmt_unknown();
+    n = strnlen(text, OUT_CELL_MAX - 1);
+    memcpy(out, text, n);
+    out[n] = '\0';
 }
 
 static void
@@ -98,9 +98,8 @@ static void
 cell_age(const struct task_row *row, char out[OUT_CELL_MAX])
 {
     char text[FMT_SIZE];
-    const char *at_least = out_utf8() ? "≥" : ">=";
 
-    (void)snprintf(out, OUT_CELL_MAX, "%s%s", row->age_exact ? "" : at_least,
+    (void)snprintf(out, OUT_CELL_MAX, "%s%s", row->age_exact ? "" : out_at_least(),
         fmt_duration(text, (double)row->age_ns));
 }
 
@@ -113,10 +112,9 @@ cell_idle(const struct task_row *row, char out[OUT_CELL_MAX])
 static void
 cell_busy_pct(const struct task_row *row, char out[OUT_CELL_MAX])
 {
-    if (row->ended_ns >= 0)
-        put(out, NULL);
-    else
-        (void)snprintf(out, OUT_CELL_MAX, "%.1f", row->busy_pct);
+    char text[FMT_SIZE];
+
+    put(out, row->ended_ns >= 0 ? NULL : fmt_pct(text, row->busy_pct));
 }
 
 static void

@@ -42,7 +42,7 @@ put_loop(struct buf *buf, const struct loop_status *loop)
     (void)buf_printf(buf,
         "loop %llu  lag %s  p50 %s  p99 %s  max %s  busy %s%s%%  %s steps/s  %s iter/s\n",
         (unsigned long long)loop->id, lag[0], lag[1], lag[2], lag[3],
-        loop->busy_exact ? "" : ">=", fmt_rate(rates[0], loop->busy_pct),
+        loop->busy_exact ? "" : out_at_least(), fmt_pct(rates[0], loop->busy_pct),
         fmt_rate(rates[1], loop->steps_per_s), fmt_rate(rates[2], loop->iterations_per_s));
 }
 

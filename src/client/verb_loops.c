@@ -90,6 +90,7 @@ cell(const void *data, size_t row, size_t column, char out[OUT_CELL_MAX])
     const struct loop_entry *entry = &table->entries[row];
     const struct loop_status *loop = &entry->status;
     const int64_t lags[] = {loop->lag_now_ns, loop->lag_p50_ns, loop->lag_p99_ns, loop->lag_max_ns};
+    char text[FMT_SIZE];
     const double rates[] = {loop->iterations_per_s, loop->callbacks_per_s, loop->steps_per_s};
 
     switch (column) {
@@ -108,11 +109,9 @@ cell(const void *data, size_t row, size_t column, char out[OUT_CELL_MAX])
         (void)snprintf(out, OUT_CELL_MAX, "%s", loop->state);
         break;
     case 5:
-        if (isnan(loop->busy_pct))
-            (void)snprintf(out, OUT_CELL_MAX, "-");
-        else
-            (void)snprintf(
-                out, OUT_CELL_MAX, "%s%.1f", loop->busy_exact ? "" : ">=", loop->busy_pct);
+        (void)snprintf(out, OUT_CELL_MAX, "%s%s",
+            loop->busy_exact || isnan(loop->busy_pct) ? "" : out_at_least(),
+            fmt_pct(text, loop->busy_pct));
         break;
     case 6:
     case 7:

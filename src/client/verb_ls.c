@@ -224,7 +224,7 @@ put_figure(const struct status *status, size_t column, char out[OUT_CELL_MAX])
     const struct loop_status *loop = worst_loop(status);
     char text[FMT_SIZE];
 
-    (void)snprintf(out, OUT_CELL_MAX, "-");
+    (void)snprintf(out, OUT_CELL_MAX, "%s", fmt_unknown());
     if (!status)
         return;
     if (column == 4)
@@ -236,7 +236,7 @@ put_figure(const struct status *status, size_t column, char out[OUT_CELL_MAX])
     else if (column == 5 && loop && loop->lag_now_ns != STATUS_UNKNOWN)
         (void)snprintf(out, OUT_CELL_MAX, "%s", fmt_duration(text, (double)loop->lag_now_ns));
     else if (column == 6 && loop && !isnan(loop->busy_pct))
-        (void)snprintf(out, OUT_CELL_MAX, "%.1f", loop->busy_pct);
+        (void)snprintf(out, OUT_CELL_MAX, "%s", fmt_pct(text, loop->busy_pct));
 }
 
 static void
@@ -262,11 +262,11 @@ cell(const void *data, size_t row, size_t column, char out[OUT_CELL_MAX])
         break;
     case 7:
         (void)snprintf(out, OUT_CELL_MAX, "%s",
-            proc_rss(NULL, process->pid, &rss) == 0 ? fmt_bytes(text, (double)rss) : "-");
+            proc_rss(NULL, process->pid, &rss) == 0 ? fmt_bytes(text, (double)rss) : fmt_unknown());
         break;
     case 9:
         if (proc_cmdline(NULL, process->pid, out, OUT_CELL_MAX, &len) < 0)
-            (void)snprintf(out, OUT_CELL_MAX, "-");
+            (void)snprintf(out, OUT_CELL_MAX, "%s", fmt_unknown());
         break;
     default:
         put_figure(process->status, column, out);

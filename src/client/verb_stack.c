@@ -77,11 +77,35 @@ put_frame(struct buf *buf, pid_t pid, const struct stack_frame *frame, size_t nu
         (void)buf_printf(buf, "      (%llu more)\n", (unsigned long long)frame->more_locals);
 }
 
+/* Names the task as the table does, where it still stands there. */
+static void
+put_title(struct buf *buf, struct conn *conn, const struct stack *stack)
+{
+    char params[64], age[FMT_SIZE], idle[FMT_SIZE];
+    struct task_page page = {0};
+    struct conn_error error;
+    cJSON *result = NULL;
+
+    (void)buf_printf(
+        buf, "task %llu  %s", (unsigned long long)stack->id, state_names[stack->state]);
+    (void)snprintf(
+        params, sizeof(params), "{\"ids\":[%llu],\"limit\":1}", (unsigned long long)stack->id);
+    if (conn_call(conn, "tasks", params, VERB_TIMEOUT_MS, &result, &error) == 0 &&
+        task_page_decode(result, &page) == 0 && page.count > 0 && page.rows[0].id == stack->id) {
+        (void)buf_puts(buf, "  ");
+        put_clean(buf, page.rows[0].name);
+        (void)buf_printf(buf, "  age %s%s  idle %s", page.rows[0].age_exact ? "" : out_at_least(),
+            fmt_duration(age, (double)page.rows[0].age_ns),
+            fmt_duration(idle, (double)page.rows[0].idle_ns));
+    }
+    (void)buf_puts(buf, "\n");
+    task_page_done(&page);
+    cJSON_Delete(result);
+}
+
 static void
 put_text(struct buf *buf, pid_t pid, const struct stack *stack)
 {
-    (void)buf_printf(
-        buf, "task %llu  %s\n", (unsigned long long)stack->id, state_names[stack->state]);
     for (size_t i = 0; i < stack->count; i++) {
         put_frame(buf, pid, &stack->frames[i], i + 1);
         (void)out_flush_some(buf);
@@ -210,8 +234,10 @@ show(pid_t pid, struct conn *conn, uint64_t id, bool json)
     buf_init(&buf, OUT_MAX);
     if (json)
         put_json(&buf, pid, conn_hello(conn), &stack);
-    else
+    else {
+        put_title(&buf, conn, &stack);
         put_text(&buf, pid, &stack);
+    }
     return out_finish(&buf, VERB_DONE);
 }
 
