@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The agent as a whole: started and stopped by the Python module, by a fork, by the end of the
+ * interpreter or by a client's `detach`.
+ */
+#ifndef LOOPTOP_AGENT_AGENT_H
+#define LOOPTOP_AGENT_AGENT_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "looptop/agent_state.h"
+
+/*
+ * Starts both threads and listens. 0; -EALREADY: it runs; other -errno with a reason. GIL: not held,
+ * or held by a caller that does not wait for the GIL thread.
+ */
+int agent_start(bool readonly, char *reason, size_t size);
+
+/* Ends both threads, removes the socket, leaves the hooks inactive. GIL: not held by the caller. */
+void agent_stop(void);
+
+/* Before a fork: ends the threads, keeps connections. After it in the parent: they go on. GIL: not
+ * held. */
+void agent_pause(void);
+void agent_resume(void);
+
+/* After a fork in the child: forgets the parent's everything and starts anew. GIL held. */
+void agent_child(void);
+
+/* Takes the socket away, if it is this process's: before exec and _exit. GIL: any. */
+void agent_unlink(void);
+
+bool agent_running(void);
+bool agent_readonly(void);
+enum looptop_agent_hooks agent_hooks(void);
+const char *agent_message(void);
+const char *agent_socket(void);
+
+/* gil thread */
+void agent_set_hooks(enum looptop_agent_hooks hooks);
+void agent_refuse(const char *reason);
+
+/* A thread of ours: all signals blocked, small stack, named. 0, -errno. */
+int agent_thread(pthread_t *ret_thread, const char *name, void *(*run)(void *));
+
+#endif

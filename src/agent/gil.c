@@ -1,0 +1,425 @@
+// SPDX-License-Identifier: MIT
+/* See gil.h. */
+#include "agent/gil.h"
+
+#include "agent/cpython/cpy.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "agent/agent.h"
+#include "agent/atomic.h"
+#include "agent/cancel.h"
+#include "agent/hooks.h"
+#include "agent/io.h"
+#include "agent/loops.h"
+#include "agent/memory.h"
+#include "agent/paths.h"
+#include "agent/population.h"
+#include "agent/stack.h"
+#include "agent/table.h"
+#include "agent/ticks.h"
+#include "common/clock.h"
+#include "looptop/protocol.h"
+
+#define PERIOD_NS CLOCK_NS_PER_S           /* figures of the interpreter, nobody watching */
+#define PERIOD_WATCHED_NS 100000000ull     /* … somebody watching */
+#define PAUSE_NS 100000                    /* between two slices: the application's turn */
+#define STACK_BYTES_MAX (8u << 20)         /* JSON of one stack */
+#define REFRESH_BATCH 256                  /* records of one slice */
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t wake;      /* the thread has something to do */
+    pthread_cond_t tried;     /* an installation was tried */
+    struct job *jobs, **jobs_end;
+    struct job *done, **done_end;
+    bool stop, install_wanted;
+    unsigned installs_tried;
+    pthread_t thread;
+    bool running;
+} queue = {.lock = PTHREAD_MUTEX_INITIALIZER, .jobs_end = &queue.jobs, .done_end = &queue.done};
+
+static bool watched;            /* atomic */
+static uint64_t waiting_since;  /* atomic, ticks */
+static uint64_t longest_hold;   /* atomic, ticks */
+static PyThreadState *own;      /* this thread's */
+static uint64_t held_since;
+
+struct job *
+gil_job_new(enum job_kind kind)
+{
+    struct job *job = calloc(1, sizeof *job);
+    if (job != NULL) {
+        job->kind = kind;
+        buf_init(&job->out, STACK_BYTES_MAX);
+    }
+    return job;
+}
+
+struct job *
+gil_job_free(struct job *job)
+{
+    if (job != NULL)
+        buf_done(&job->out);
+    free(job);
+    return NULL;
+}
+
+static void
+take_gil(void)
+{
+    STORE(waiting_since, ticks_now());
+    PyEval_RestoreThread(own);
+    STORE(waiting_since, 0);
+    held_since = ticks_now();
+}
+
+static void
+give_gil(void)
+{
+    uint64_t held = ticks_now() - held_since;
+    if (held > LOAD(longest_hold))
+        STORE(longest_hold, held);
+    (void)PyEval_SaveThread();
+}
+
+/* Between two slices whoever waits for the GIL gets it. */
+static void
+yield_gil(void)
+{
+    give_gil();
+    struct timespec pause = {.tv_nsec = PAUSE_NS};
+    nanosleep(&pause, NULL);
+    take_gil();
+}
+
+static bool
+stopping(void)
+{
+    return LOAD(queue.stop);
+}
+
+/* Hooks, once asyncio is there. GIL held. */
+static void
+try_install(void)
+{
+    char reason[192];
+    if (agent_hooks() != LOOPTOP_HOOKS_WAITING || !cpy_asyncio_ready())
+        return;
+    if (hooks_install(reason, sizeof reason) < 0 || cancel_init() < 0) {
+        agent_refuse(reason);
+        return;
+    }
+    memory_gc_install();
+    hooks_switch(true);
+    population_start(NULL);
+    agent_set_hooks(LOOPTOP_HOOKS_ACTIVE);
+}
+
+static void
+run_stack(struct job *job)
+{
+    struct stack stack;
+    stack_init(&stack, job->task, &job->out);
+    int rc = stack_slice(&stack, GIL_SLICE_NS);
+    while (rc == 0 && !LOAD(job->given_up) && !stopping()) {
+        yield_gil();
+        rc = stack_slice(&stack, GIL_SLICE_NS);
+    }
+    stack_done(&stack);
+    if (rc == -ENOENT)
+        rpc_error_set(&job->error, LOOPTOP_ERR_NO_TASK, "no task %llu",
+            (unsigned long long)job->task);
+    else if (rc == 0 || job->out.error != 0)
+        rpc_error_set(&job->error, LOOPTOP_ERR_INTERNAL, "the stack could not be read");
+}
+
+/* The places of tasks in a step now. */
+static void
+refresh_running(void)
+{
+    for (size_t i = 0; i < LOOPS_MAX; i++) {
+        uint32_t index = loops[i].running;
+        if (index == 0)
+            continue;
+        struct record *record = &table_records[index];
+        if (record->task != NULL)
+            paths_update_running(record, record->task);
+    }
+}
+
+/* Whether there are loops whose tasks' places are looked up only when somebody asks. */
+static bool
+have_lazy_loops(void)
+{
+    for (size_t i = 1; i < LOOPS_MAX; i++)
+        if (loops[i].id != 0 && !loops[i].path_each_step)
+            return true;
+    return false;
+}
+
+static void
+refresh_record(struct record *record)
+{
+    PyObject *task = record->task;
+    if (task == NULL || record->at_step == (uint32_t)record->steps ||
+        loops[record->loop].running == table_index(record))
+        return;
+    PyObject *coro = cpy_task_field(task, cpy_layout.coro);
+    if (coro != NULL && cpy_is_gen(coro) && !cpyv_gen_executing((PyGenObject *)coro))
+        paths_update(record, task);
+}
+
+/* Places of tasks that have stepped since they were read; the table is looked through without the
+ * GIL. */
+static void
+refresh_lazy(void)
+{
+    uint32_t batch[REFRESH_BATCH], high = LOAD(table_high), i = 1;
+    while (i < high && !stopping()) {
+        unsigned n = 0;
+        for (; i < high && n < REFRESH_BATCH; i++) {
+            const struct record *record = &table_records[i];
+            if (LOAD(record->task) != NULL && LOAD(record->at_step) != (uint32_t)LOAD(record->steps))
+                batch[n++] = i;
+        }
+        if (n == 0)
+            break;
+        take_gil();
+        for (unsigned k = 0; k < n; k++)
+            refresh_record(&table_records[batch[k]]);
+        give_gil();
+        struct timespec pause = {.tv_nsec = PAUSE_NS};
+        nanosleep(&pause, NULL);
+    }
+}
+
+static void
+run_cancel(struct job *job)
+{
+    while (cancel_send(job->cancel, GIL_SLICE_NS) && !stopping())
+        yield_gil();
+}
+
+static void
+run_job(struct job *job)
+{
+    if (LOAD(job->given_up) && job->kind != JOB_CANCEL)
+        return;
+    if (agent_hooks() != LOOPTOP_HOOKS_ACTIVE) {
+        rpc_error_set(&job->error, LOOPTOP_ERR_INACTIVE, "the agent is not active");
+        return;
+    }
+    take_gil();
+    if (job->kind == JOB_STACK)
+        run_stack(job);
+    else if (job->kind == JOB_CANCEL)
+        run_cancel(job);
+    else
+        refresh_running();
+    give_gil();
+    if (job->kind == JOB_REFRESH && have_lazy_loops())
+        refresh_lazy();
+}
+
+/* What is done at regular times. */
+static void
+run_period(void)
+{
+    if (agent_hooks() != LOOPTOP_HOOKS_ACTIVE) {
+        take_gil();
+        try_install();
+        give_gil();
+        return;
+    }
+    bool blocks = memory_blocks_due(), probe = loops_want_probe();
+    if (blocks || probe) {
+        take_gil();
+        if (probe)
+            loops_probe();
+        if (blocks)
+            memory_blocks_sample();
+        give_gil();
+    }
+    if (have_lazy_loops())
+        refresh_lazy();
+}
+
+static void
+walk_population(void)
+{
+    while (LOAD(population_walking) && agent_hooks() == LOOPTOP_HOOKS_ACTIVE && !stopping()) {
+        take_gil();
+        (void)population_slice(GIL_SLICE_NS);
+        give_gil();
+        struct timespec pause = {.tv_nsec = PAUSE_NS};
+        nanosleep(&pause, NULL);
+    }
+}
+
+/* Waits for a job, an installation wanted, the period's end or the stop. Takes a job off. */
+static struct job *
+next_job(uint64_t until_ns, bool *ret_install)
+{
+    struct timespec at = {.tv_sec = (time_t)(until_ns / CLOCK_NS_PER_S),
+        .tv_nsec = (long)(until_ns % CLOCK_NS_PER_S)};
+    pthread_mutex_lock(&queue.lock);
+    int rc = 0;
+    while (queue.jobs == NULL && !queue.stop && !queue.install_wanted && rc == 0)
+        rc = pthread_cond_timedwait(&queue.wake, &queue.lock, &at);
+    struct job *job = queue.jobs;
+    if (job != NULL) {
+        queue.jobs = job->next;
+        if (queue.jobs == NULL)
+            queue.jobs_end = &queue.jobs;
+        job->next = NULL;
+    }
+    *ret_install = queue.install_wanted;
+    queue.install_wanted = false;
+    pthread_mutex_unlock(&queue.lock);
+    return job;
+}
+
+static void
+finish_job(struct job *job)
+{
+    pthread_mutex_lock(&queue.lock);
+    *queue.done_end = job;
+    queue.done_end = &job->next;
+    pthread_mutex_unlock(&queue.lock);
+    io_wake();
+}
+
+static void
+install_tried(void)
+{
+    pthread_mutex_lock(&queue.lock);
+    queue.installs_tried++;
+    pthread_cond_broadcast(&queue.tried);
+    pthread_mutex_unlock(&queue.lock);
+}
+
+static void *
+gil_main(void *arg)
+{
+    (void)arg;
+    own = PyThreadState_New(PyInterpreterState_Main());
+    uint64_t due = clock_monotonic_ns();
+    while (own != NULL && !stopping()) {
+        bool install;
+        struct job *job = next_job(due, &install);
+        if (install) {
+            take_gil();
+            try_install();
+            give_gil();
+            install_tried();
+        }
+        walk_population();
+        if (job != NULL) {
+            run_job(job);
+            finish_job(job);
+        }
+        if (clock_monotonic_ns() < due || stopping())
+            continue;
+        run_period();
+        due = clock_monotonic_ns() + (LOAD(watched) ? PERIOD_WATCHED_NS : PERIOD_NS);
+    }
+    install_tried();
+    if (own == NULL)
+        return NULL;
+    take_gil();
+    PyThreadState_Clear(own);
+    PyThreadState_DeleteCurrent();
+    return NULL;
+}
+
+int
+gil_start(void)
+{
+    pthread_condattr_t clock;
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_cond_init(&queue.wake, &clock);
+    pthread_cond_init(&queue.tried, &clock);
+    pthread_condattr_destroy(&clock);
+    STORE(queue.stop, false);
+    int rc = agent_thread(&queue.thread, "looptop-gil", gil_main);
+    queue.running = rc == 0;
+    return rc;
+}
+
+void
+gil_stop(void)
+{
+    if (!queue.running)
+        return;
+    pthread_mutex_lock(&queue.lock);
+    STORE(queue.stop, true);
+    pthread_cond_signal(&queue.wake);
+    pthread_mutex_unlock(&queue.lock);
+    pthread_join(queue.thread, NULL);
+    queue.running = false;
+}
+
+void
+gil_submit(struct job *job)
+{
+    pthread_mutex_lock(&queue.lock);
+    *queue.jobs_end = job;
+    queue.jobs_end = &job->next;
+    pthread_cond_signal(&queue.wake);
+    pthread_mutex_unlock(&queue.lock);
+}
+
+struct job *
+gil_take_done(void)
+{
+    pthread_mutex_lock(&queue.lock);
+    struct job *job = queue.done;
+    if (job != NULL) {
+        queue.done = job->next;
+        if (queue.done == NULL)
+            queue.done_end = &queue.done;
+        job->next = NULL;
+    }
+    pthread_mutex_unlock(&queue.lock);
+    return job;
+}
+
+void
+gil_install_now(void)
+{
+    pthread_mutex_lock(&queue.lock);
+    unsigned tried = queue.installs_tried;
+    queue.install_wanted = true;
+    pthread_cond_signal(&queue.wake);
+    while (queue.running && queue.installs_tried == tried && !queue.stop)
+        pthread_cond_wait(&queue.tried, &queue.lock);
+    pthread_mutex_unlock(&queue.lock);
+}
+
+void
+gil_set_watched(bool on)
+{
+    STORE(watched, on);
+}
+
+uint64_t
+gil_waiting_ns(void)
+{
+    uint64_t since = LOAD(waiting_since);
+    return since != 0 ? ticks_since_ns(since) : 0;
+}
+
+uint64_t
+gil_longest_hold_ns(bool reset)
+{
+    uint64_t longest = LOAD(longest_hold);
+    if (reset)
+        STORE(longest_hold, 0);
+    return ticks_to_ns(longest);
+}

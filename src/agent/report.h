@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* The methods `hello`, `status` and `loops`. io thread. */
+#ifndef LOOPTOP_AGENT_REPORT_H
+#define LOOPTOP_AGENT_REPORT_H
+
+#include <stdbool.h>
+
+#include "proto/json_out.h"
+
+/* Reads what does not change: the interpreter's version. GIL held, once. */
+void report_init(void);
+
+/* A second has passed: rates. */
+void report_sample(void);
+
+void report_hello(struct json_out *out);
+void report_status(struct json_out *out, unsigned clients);
+void report_loops(struct json_out *out, bool history);
+
+#endif
