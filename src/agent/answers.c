@@ -370,6 +370,8 @@ answers_line(struct peer *peer, const char *line, size_t n)
     struct rpc_request request = {0};
     struct rpc_error error = {0};
     size_t keep = peer->out.len;
+    if (n == 0)
+        return;
     if (rpc_parse(line, n, &request, &error) < 0) {
         if (error.code == 0)
             rpc_error_set(&error, LOOPTOP_ERR_INTERNAL, "no memory");

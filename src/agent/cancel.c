@@ -271,8 +271,9 @@ note_event(const struct cancel *cancel, const struct entry *entry, uint64_t afte
     struct event event = {.kind = "cancel", .task = entry->id, .peer_pid = cancel->peer_pid,
         .peer_uid = cancel->peer_uid};
     memcpy(event.name, entry->name, sizeof event.name);
-    (void)snprintf(event.text, sizeof event.text, "%s after %.1f ms%s%.80s%s%.60s",
-        outcome_names[entry->outcome], (double)after_ns / 1e6, entry->at[0] != '\0' ? " at " : "",
+    (void)snprintf(event.text, sizeof event.text, "%s after %llu.%llu ms%s%.80s%s%.60s",
+        outcome_names[entry->outcome], (unsigned long long)(after_ns / 1000000),
+        (unsigned long long)(after_ns / 100000 % 10), entry->at[0] != '\0' ? " at " : "",
         entry->at, entry->reason[0] != '\0' ? ": " : "", entry->reason);
     events_add(&event);
 }

@@ -366,6 +366,17 @@ gil_stop(void)
 }
 
 void
+gil_abandon(void)
+{
+    pthread_mutex_init(&queue.lock, NULL);
+    queue.jobs = queue.done = NULL;
+    queue.jobs_end = &queue.jobs;
+    queue.done_end = &queue.done;
+    queue.running = queue.install_wanted = false;
+    waiting_since = 0;
+}
+
+void
 gil_submit(struct job *job)
 {
     pthread_mutex_lock(&queue.lock);

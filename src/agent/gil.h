@@ -44,6 +44,9 @@ int gil_start(void);
 /* Ends it and waits for it. The caller must not hold the GIL. */
 void gil_stop(void);
 
+/* In a forked child, where the thread is not: forgets it and its jobs. */
+void gil_abandon(void);
+
 /* Hands a job over. Any thread. */
 void gil_submit(struct job *job);
 

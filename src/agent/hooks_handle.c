@@ -63,12 +63,7 @@ raiser_run(PyObject *self, PyObject *args, PyObject *kwargs)
     /* from 3.12 on the exception handler runs in the handle's context: it must be the true one */
     raiser_restore(raiser);
     Py_DECREF(self);
-#if PY_VERSION_HEX >= 0x030C0000
-    PyErr_SetRaisedException(exception);
-#else
-    PyErr_Restore(
-        Py_NewRef((PyObject *)Py_TYPE(exception)), exception, PyException_GetTraceback(exception));
-#endif
+    cpy_raise(exception);
     return NULL;
 }
 
@@ -88,24 +83,6 @@ static PyTypeObject raiser_type = {PyVarObject_HEAD_INIT(NULL, 0).tp_name = "loo
     .tp_basicsize = sizeof(struct raiser), .tp_flags = Py_TPFLAGS_DEFAULT,
     .tp_methods = raiser_methods, .tp_dealloc = raiser_dealloc};
 
-/* The exception in flight as one object with its traceback, strong. */
-static PyObject *
-take_exception(void)
-{
-#if PY_VERSION_HEX >= 0x030C0000
-    return PyErr_GetRaisedException();
-#else
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    PyErr_NormalizeException(&type, &value, &traceback);
-    if (traceback != NULL)
-        PyException_SetTraceback(value, traceback);
-    Py_XDECREF(traceback);
-    Py_XDECREF(type);
-    return value;
-#endif
-}
-
 /* The callback raised: lets the stock method deal with it. */
 static PyObject *
 run_failed(PyObject *self)
@@ -114,7 +91,7 @@ run_failed(PyObject *self)
     if (raiser == NULL)
         return NULL;
     PyObject *args = SLOT(self, args_at);
-    raiser->exception = take_exception();
+    raiser->exception = cpy_take_exception();
     raiser->handle = Py_NewRef(self);
     raiser->context = SLOT(self, context_at);
     raiser->args = NULL;

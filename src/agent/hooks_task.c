@@ -377,22 +377,11 @@ hook_set_name(PyObject *self, PyObject *name)
     return result;
 }
 
-/* The dict of a type itself, strong. */
-static PyObject *
-type_dict(PyTypeObject *type)
-{
-#if PY_VERSION_HEX >= 0x030C0000
-    return PyType_GetDict(type);
-#else
-    return Py_XNewRef(type->tp_dict);
-#endif
-}
-
 /* Task and every subclass that has inherited its slot. */
 static void
 patch_init(PyTypeObject *type, int depth)
 {
-    PyObject *dict = type_dict(type);
+    PyObject *dict = cpy_type_dict(type);
     PyObject *init = dict != NULL ? PyDict_GetItemString(dict, "__init__") : NULL;
     if (init != NULL && Py_TYPE(init) == &PyWrapperDescr_Type) {
         PyWrapperDescrObject *descr = (PyWrapperDescrObject *)init;
@@ -414,7 +403,7 @@ patch_init(PyTypeObject *type, int depth)
 static PyMethodDef *
 method_def(const char *name, int flags)
 {
-    PyObject *dict = type_dict(cpy_layout.task);
+    PyObject *dict = cpy_type_dict(cpy_layout.task);
     PyObject *method = dict != NULL ? PyDict_GetItemString(dict, name) : NULL;
     PyMethodDef *def = NULL;
     if (method != NULL && Py_TYPE(method) == &PyMethodDescr_Type &&

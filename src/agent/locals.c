@@ -113,8 +113,8 @@ length_of(PyObject *value)
         return PyDict_GET_SIZE(value);
     if (PyAnySet_CheckExact(value))
         return PySet_GET_SIZE(value);
-    if (strcmp(Py_TYPE(value)->tp_name, "collections.deque") == 0 &&
-        !(Py_TYPE(value)->tp_flags & Py_TPFLAGS_HEAPTYPE && PY_VERSION_HEX < 0x030C0000))
+    /* a class made in Python has no dot in its tp_name */
+    if (strcmp(Py_TYPE(value)->tp_name, "collections.deque") == 0)
         return Py_SIZE(value);
     return -1;
 }

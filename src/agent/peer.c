@@ -47,6 +47,13 @@ peer_wants_write(const struct peer *peer)
     return peer->out.len > 0;
 }
 
+bool
+peer_has_line(const struct peer *peer)
+{
+    return !peer->broken && peer_wants_read(peer) && peer->in.len > 0 &&
+           memchr(peer->in.data, '\n', peer->in.len) != NULL;
+}
+
 /* A line that does not end within the limit: says so once and skips to its end. */
 static void
 too_long(struct peer *peer)

@@ -49,6 +49,9 @@ void peer_read(struct peer *peer, void (*handle)(struct peer *peer, const char *
 /* Writes what can be written. Sets broken on an error. */
 void peer_write(struct peer *peer);
 
+/* Whether a whole line is there and may be taken. */
+bool peer_has_line(const struct peer *peer);
+
 /* Whether more is to be read, or written, now. */
 bool peer_wants_read(const struct peer *peer);
 bool peer_wants_write(const struct peer *peer);

@@ -15,6 +15,7 @@
 #include "agent/loops.h"
 #include "agent/memory.h"
 #include "agent/population.h"
+#include "agent/table.h"
 #include "agent/ticks.h"
 #include "common/clock.h"
 #include "looptop/version.h"

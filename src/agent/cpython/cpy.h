@@ -182,6 +182,15 @@ void cpy_population_leave(struct cpy_cursor *cursor, PyObject *task);
 /* Calls visit for each loop that a thread runs, with nothing known of its thread. */
 void cpy_running_loops(void (*visit)(PyObject *loop, void *arg), void *arg);
 
+/* The exception in flight as one object with its traceback, strong; it is in flight no more. */
+PyObject *cpy_take_exception(void);
+
+/* Raises it again; takes the reference. */
+void cpy_raise(PyObject *exception);
+
+/* The dict of a type itself, strong. */
+PyObject *cpy_type_dict(PyTypeObject *type);
+
 /* Kinds of variables: Include/internal/pycore_code.h, the same on 3.11 to 3.15. */
 #define CPY_FAST_CELL 0x40
 #define CPY_FAST_FREE 0x80

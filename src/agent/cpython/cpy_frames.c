@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* Frames of threads, places in code, and the few lookups that run none of the application's code. */
+/*
+ * Frames of threads, places in code, the few lookups that run none of the application's code, and small
+ * things that minors do differently.
+ */
 #include "agent/cpython/cpy.h"
 
 /* C wrappers of the standard library between two frames, by the name of their type. */
@@ -150,6 +153,52 @@ cpy_allocated_blocks(void)
     PyErr_Clear();
     return blocks;
 }
+
+#if PY_VERSION_HEX >= 0x030C0000
+PyObject *
+cpy_take_exception(void)
+{
+    return PyErr_GetRaisedException();
+}
+
+void
+cpy_raise(PyObject *exception)
+{
+    PyErr_SetRaisedException(exception);
+}
+
+PyObject *
+cpy_type_dict(PyTypeObject *type)
+{
+    return PyType_GetDict(type);
+}
+#else
+PyObject *
+cpy_take_exception(void)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (traceback != NULL)
+        PyException_SetTraceback(value, traceback);
+    Py_XDECREF(traceback);
+    Py_XDECREF(type);
+    return value;
+}
+
+void
+cpy_raise(PyObject *exception)
+{
+    PyErr_Restore(
+        Py_NewRef((PyObject *)Py_TYPE(exception)), exception, PyException_GetTraceback(exception));
+}
+
+PyObject *
+cpy_type_dict(PyTypeObject *type)
+{
+    return Py_XNewRef(type->tp_dict);
+}
+#endif
 
 size_t
 cpy_int_bits(PyObject *value)

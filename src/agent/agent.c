@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: MIT
+/*
+ * See agent.h. One lock guards starting and stopping, which come from the application (start, stop,
+ * fork, exit) and from clients (detach). Tables are kept from the first start on; what is dormant
+ * costs its memory and one load a hook.
+ */
+#include "agent/agent.h"
+
+#include "agent/cpython/cpy.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "agent/atomic.h"
+#include "agent/gil.h"
+#include "agent/hooks.h"
+#include "agent/io.h"
+#include "agent/loops.h"
+#include "agent/memory.h"
+#include "agent/names.h"
+#include "agent/population.h"
+#include "agent/report.h"
+#include "agent/table.h"
+#include "agent/ticks.h"
+#include "looptop/version.h"
+#include "platform/proc.h"
+#include "platform/sock.h"
+
+#define STACK_BYTES (512 * 1024)
+#define GONE_TRIES 50
+
+__attribute__((visibility("default"))) struct looptop_agent_state looptop_agent_state = {
+    .magic = LOOPTOP_AGENT_MAGIC,
+    .abi = LOOPTOP_AGENT_ABI,
+    .size = sizeof(struct looptop_agent_state),
+    .version = LOOPTOP_VERSION,
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static bool running, paused, readonly, prepared;
+
+bool
+agent_running(void)
+{
+    return LOAD(running);
+}
+
+bool
+agent_readonly(void)
+{
+    return LOAD(readonly);
+}
+
+enum looptop_agent_hooks
+agent_hooks(void)
+{
+    return (enum looptop_agent_hooks)LOAD(looptop_agent_state.hooks);
+}
+
+const char *
+agent_message(void)
+{
+    return looptop_agent_state.message[0] != '\0' ? looptop_agent_state.message : NULL;
+}
+
+const char *
+agent_socket(void)
+{
+    return looptop_agent_state.socket[0] != '\0' ? looptop_agent_state.socket : NULL;
+}
+
+void
+agent_set_hooks(enum looptop_agent_hooks hooks)
+{
+    STORE(looptop_agent_state.hooks, (uint32_t)hooks);
+}
+
+void
+agent_refuse(const char *reason)
+{
+    (void)snprintf(looptop_agent_state.message, sizeof looptop_agent_state.message, "%s", reason);
+    agent_set_hooks(LOOPTOP_HOOKS_REFUSED);
+}
+
+int
+agent_thread(pthread_t *ret_thread, const char *name, void *(*run)(void *))
+{
+    pthread_attr_t attr;
+    sigset_t all, before;
+    if (pthread_attr_init(&attr) != 0)
+        return -ENOMEM;
+    (void)pthread_attr_setstacksize(&attr, STACK_BYTES);
+    /* the application's signals are for the application's threads */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int rc = pthread_create(ret_thread, &attr, run, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attr);
+    if (rc == 0)
+        (void)pthread_setname_np(*ret_thread, name);
+    return -rc;
+}
+
+/* The directory, swept of sockets of the dead, and our path in it. */
+static int
+prepare_socket(char *reason, size_t size)
+{
+    char dir[SOCK_PATH_SIZE], path[SOCK_PATH_SIZE];
+    int rc = sock_dir(dir, sizeof dir, true);
+    if (rc == 0)
+        rc = sock_path(path, sizeof path, dir, getpid());
+    if (rc == 0 && strlen(path) >= sizeof looptop_agent_state.socket)
+        rc = -ENAMETOOLONG;
+    if (rc < 0) {
+        (void)snprintf(reason, size, "cannot use the socket directory %s: %s", dir, strerror(-rc));
+        return rc;
+    }
+    (void)sock_sweep(dir);
+    memcpy(looptop_agent_state.socket, path, strlen(path) + 1);
+    return 0;
+}
+
+/* What is made once and stays. */
+static int
+prepare(void)
+{
+    if (prepared)
+        return 0;
+    if (table_init() < 0 || names_init() < 0)
+        return -ENOMEM;
+    ticks_init();
+    prepared = true;
+    return 0;
+}
+
+static int
+start_threads(char *reason, size_t size)
+{
+    int rc = prepare_socket(reason, size);
+    if (rc < 0)
+        return rc;
+    looptop_agent_state.pid = getpid();
+    looptop_agent_state.message[0] = '\0';
+    agent_set_hooks(LOOPTOP_HOOKS_WAITING);
+    rc = io_start(looptop_agent_state.socket);
+    if (rc == 0 && (rc = gil_start()) < 0)
+        io_stop(1);
+    if (rc < 0) {
+        agent_unlink();
+        (void)snprintf(reason, size, "cannot start: %s", strerror(-rc));
+        agent_set_hooks(LOOPTOP_HOOKS_DORMANT);
+    }
+    return rc;
+}
+
+int
+agent_start(bool want_readonly, char *reason, size_t size)
+{
+    pthread_mutex_lock(&lock);
+    int rc = -EALREADY;
+    if (!running) {
+        rc = prepare();
+        if (rc < 0)
+            (void)snprintf(reason, size, "no memory for the tables");
+        else
+            rc = start_threads(reason, size);
+        STORE(readonly, want_readonly);
+        STORE(running, rc == 0);
+    }
+    pthread_mutex_unlock(&lock);
+    return rc;
+}
+
+void
+agent_unlink(void)
+{
+    if (looptop_agent_state.socket[0] != '\0' && looptop_agent_state.pid == getpid())
+        (void)unlink(looptop_agent_state.socket);
+}
+
+void
+agent_stop(void)
+{
+    pthread_mutex_lock(&lock);
+    if (running) {
+        STORE(hooks_active, false);
+        agent_set_hooks(LOOPTOP_HOOKS_DORMANT);
+        agent_unlink();
+        gil_stop();
+        io_stop(1);
+        STORE(population_walking, false);
+        looptop_agent_state.socket[0] = '\0';
+        STORE(running, false);
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+static void *
+detach_main(void *arg)
+{
+    (void)arg;
+    agent_stop();
+    return NULL;
+}
+
+void
+agent_detach_later(void)
+{
+    pthread_t thread;
+    if (agent_thread(&thread, "looptop-detach", detach_main) == 0)
+        pthread_detach(thread);
+}
+
+/* Threads of this process as the kernel counts them, 0 when not known. */
+static unsigned
+thread_count(void)
+{
+    struct proc_status status;
+    return proc_status(NULL, getpid(), &status) == 0 ? status.threads : 0;
+}
+
+/*
+ * A joined thread may still be counted by the kernel for a moment; CPython 3.12 and later count
+ * threads right after fork() and warn.
+ */
+static void
+wait_until_gone(unsigned before)
+{
+    for (int i = 0; i < GONE_TRIES && before >= 2 && thread_count() > before - 2; i++)
+        usleep(20);
+}
+
+void
+agent_pause(void)
+{
+    pthread_mutex_lock(&lock);
+    if (running) {
+        unsigned before = thread_count();
+        gil_stop();
+        io_stop(0);
+        wait_until_gone(before);
+        paused = true;
+    }
+}
+
+void
+agent_resume(void)
+{
+    if (paused) {
+        paused = false;
+        if (io_resume() < 0 || gil_start() < 0)
+            agent_refuse("the agent's threads could not be started again after a fork");
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+void
+agent_child(void)
+{
+    char reason[256];
+    pthread_mutex_init(&lock, NULL);
+    bool was_running = running;
+    STORE(hooks_active, false);
+    paused = false;
+    STORE(running, false);
+    looptop_agent_state.socket[0] = '\0';
+    if (!prepared)
+        return;
+    io_abandon();
+    gil_abandon();
+    loops_reset();
+    table_reset();
+    memory_reset();
+    STORE(population_walking, false);
+    if (was_running)
+        (void)agent_start(readonly, reason, sizeof reason);
+}
+
+/* At exit() without an end of the interpreter the socket would stay. */
+__attribute__((destructor)) static void
+at_exit(void)
+{
+    agent_unlink();
+}
+
+__attribute__((visibility("default"))) int looptop_agent_start(void);
+
+/* For whoever attaches: starts the agent's threads; takes no lock the application may hold. */
+__attribute__((visibility("default"))) int
+looptop_agent_start(void)
+{
+    char reason[256];
+    int rc = agent_start(false, reason, sizeof reason);
+    if (rc < 0 && rc != -EALREADY)
+        agent_refuse(reason);
+    return rc;
+}
