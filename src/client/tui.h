@@ -8,8 +8,7 @@
 
 #include "client/conn.h"
 #include "client/model/tasks.h"
-
-enum color_mode { COLOR_AUTO, COLOR_MONO, COLOR_16, COLOR_256, COLOR_TRUE };
+#include "client/theme/theme.h"
 
 struct tui_options {
     pid_t pid;
@@ -22,8 +21,8 @@ struct tui_options {
 };
 
 /*
- * Runs until the user leaves. Takes conn over and closes it; reconnects by pid when it breaks. Returns
- * the exit status of looptop(1).
+ * Runs until the user leaves. Takes conn over and closes it; reconnects by pid when it breaks.
+ * Returns the exit status of looptop(1).
  */
 int tui_run(struct conn *conn, const struct tui_options *options);
 

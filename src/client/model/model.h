@@ -34,7 +34,7 @@ struct link {
     enum link_state state;
     uint64_t since_ns;       /* monotonic: what is waited for was due */
     const char *waiting_for; /* a literal */
-    char reason[256];        /* why it is gone */
+    char reason[512];        /* why it is gone */
     uint64_t retry_ns;       /* when the next try is made */
 };
 

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* What a person calls a Python process, out of its command line. */
+#ifndef LOOPTOP_CLIENT_MODEL_PROCESS_H
+#define LOOPTOP_CLIENT_MODEL_PROCESS_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/*
+ * Out of arguments that each end with NUL (n bytes): the module after -m, else the script's file
+ * name, else the program's. Control characters are replaced.
+ */
+void process_name_of(const char *args, size_t n, char *out, size_t size);
+
+/* The name and the command line of a process, as far as /proc tells; else "" and "". */
+void process_describe(pid_t pid, char *name, size_t name_size, char *command, size_t command_size);
+
+#endif

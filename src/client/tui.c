@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The full-screen program: one thread that waits for keys, signals and the agent, changes the
+ * model, and draws when something changed. Nothing here blocks but the wait itself, and a try to
+ * connect again of at most a third of a second.
+ */
+#include "client/tui.h"
+
+#include <errno.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client/model/process.h"
+#include "client/screen/keys.h"
+#include "client/screen/tty_guard.h"
+#include "client/theme/load.h"
+#include "client/tui_impl.h"
+#include "client/view/registry.h"
+#include "client/view/tasks.h"
+#include "common/clock.h"
+
+#define STATUS_DONE 0
+#define STATUS_USAGE 2
+#define TICK_MS 1000     /* the clock in the header */
+#define TICK_BUSY_MS 150 /* while something is waited for: it turns */
+
+/* The detail has the keys where it does not stand beside the table. */
+bool
+tui_detail_has_keys(const struct tui *tui)
+{
+    return tui->detail.ops && (tui->detail_full || tui->layout.side.w == 0);
+}
+
+/* Shares the screen out among what is open. */
+void
+tui_layout(struct tui *tui)
+{
+    struct tui *t = tui;
+    struct layout *layout = &t->layout;
+
+    layout_make(t->surface.cols, t->surface.rows, t->detail.ops && !t->detail_full, layout);
+    view_resize(&t->header, &t->model, layout->header.w, layout->header.h);
+    view_resize(&t->tasks, &t->model, layout->body.w, layout->body.h);
+    window_set_height(&t->model.window, &t->model.page, tasks_rows(layout->body.h));
+    if (t->detail.ops) {
+        struct rect area = layout->side.w > 0 ? layout->side : layout->body;
+        view_resize(&t->detail, &t->model, area.w, area.h);
+    }
+    if (t->popup.ops)
+        view_resize(&t->popup, &t->model, t->surface.cols, t->surface.rows);
+    t->dirty = true;
+}
+
+static const struct view_ops *
+current_ops(const struct tui *tui)
+{
+    if (tui->popup.ops)
+        return tui->popup.ops;
+    return tui_detail_has_keys(tui) ? tui->detail.ops : tui->tasks.ops;
+}
+
+static void
+draw_views(struct tui *tui)
+{
+    const struct model *model = &tui->model;
+    struct surface *surface = &tui->surface;
+    const struct layout *layout = &tui->layout;
+
+    view_draw(&tui->header, model, surface, layout->header);
+    frame_draw_tabs(model, tui->tasks.ops, surface, layout->tabs);
+    if (tui_detail_has_keys(tui)) {
+        view_draw(&tui->detail, model, surface, layout->body);
+    } else {
+        view_draw(&tui->tasks, model, surface, layout->body);
+        if (tui->detail.ops)
+            view_draw(&tui->detail, model, surface, layout->side);
+    }
+    frame_draw_foot(model, current_ops(tui), surface, layout->bar);
+    if (tui->popup.ops)
+        view_draw(&tui->popup, model, surface,
+            (struct rect){0, 0, surface->cols, surface->rows - layout->bar.h});
+}
+
+static void
+draw(struct tui *tui)
+{
+    int x = -1, y = 0;
+
+    surface_clear(&tui->surface);
+    draw_views(tui);
+    if (tui->prompt.open)
+        frame_draw_prompt(&tui->prompt, &tui->surface, &x, &y);
+    else if (tui->popup.ops && tui->popup.ops->cursor &&
+             !tui->popup.ops->cursor(&tui->popup, &x, &y))
+        x = -1;
+    surface_curses_cursor(tui->screen, x, y);
+    (void)surface_curses_show(tui->screen, &tui->surface);
+    tui->dirty = false;
+}
+
+static void
+follow_size(struct tui *tui)
+{
+    int cols, rows;
+
+    surface_curses_size(tui->screen, &cols, &rows);
+    if (cols == tui->surface.cols && rows == tui->surface.rows)
+        return;
+    if (surface_resize(&tui->surface, cols, rows) == 0)
+        tui_layout(tui);
+}
+
+static void
+take_signals(struct tui *tui)
+{
+    int signal;
+
+    while ((signal = tty_guard_next_signal(tui->signals)) != 0) {
+        switch (signal) {
+        case SIGWINCH:
+            break;
+        case SIGTSTP:
+            surface_curses_suspend(tui->screen);
+            tty_guard_stop();
+            surface_curses_resume(tui->screen);
+            break;
+        case SIGCONT:
+            surface_curses_redraw(tui->screen);
+            break;
+        default:
+            tui->quit = true;
+        }
+    }
+    follow_size(tui);
+    tui->dirty = true;
+}
+
+static void
+take_keys(struct tui *tui)
+{
+    int key;
+
+    while (!tui->quit && (key = surface_curses_key(tui->screen)) != KEYS_NONE) {
+        tui_key(tui, key);
+        tui->dirty = true;
+    }
+}
+
+/* Whether something on the screen turns or counts. */
+static bool
+is_waiting(const struct tui *tui)
+{
+    const struct model *model = &tui->model;
+
+    return model->link.state != LINK_LIVE || !model->have_page ||
+           model->status.gil_waiting_ns > MODEL_SILENT_NS || tui->subscribe_due_ns != 0 ||
+           model->detail.asked_ns != 0 || frame_note_shown(model);
+}
+
+static void
+take_time(struct tui *tui)
+{
+    struct model *model = &tui->model;
+    uint64_t now = clock_monotonic_ns();
+    uint64_t step = is_waiting(tui) ? TICK_BUSY_MS : TICK_MS;
+
+    if (now / (step * 1000000) != model->now_ns / (step * 1000000))
+        tui->dirty = true;
+    model->now_ns = now;
+    model->now_s = clock_realtime_s();
+}
+
+static void
+wait(struct tui *tui)
+{
+    struct pollfd fds[] = {
+        {.fd = STDIN_FILENO, .events = POLLIN},
+        {.fd = tui->signals, .events = POLLIN},
+        {.fd = tui->conn ? conn_fd(tui->conn) : -1, .events = POLLIN},
+    };
+
+    if (tui->conn && conn_wants_write(tui->conn))
+        fds[2].events |= POLLOUT;
+    int n = poll(fds, 3, is_waiting(tui) ? TICK_BUSY_MS : TICK_MS);
+    take_time(tui);
+    if (n < 0 && errno != EINTR)
+        tui->quit = true;
+    if (n <= 0)
+        return;
+    if (fds[1].revents)
+        take_signals(tui);
+    if (fds[0].revents & (POLLHUP | POLLERR | POLLNVAL))
+        tui->quit = true; /* the terminal is gone */
+    else if (fds[0].revents)
+        take_keys(tui);
+    if (fds[2].revents)
+        tui_link_pump(tui);
+}
+
+static void
+run(struct tui *tui)
+{
+    while (!tui->quit) {
+        tui_link_tick(tui);
+        tui_table_sync(tui);
+        tui_request_detail(tui);
+        if (tui->dirty)
+            draw(tui);
+        wait(tui);
+    }
+}
+
+/* NO_COLOR counts where no option says otherwise. */
+static enum color_mode
+wanted_color(const struct tui_options *options)
+{
+    const char *no_color = getenv("NO_COLOR");
+
+    if (options->color == COLOR_AUTO && no_color && *no_color)
+        return COLOR_MONO;
+    return options->color;
+}
+
+static int
+load_themes(struct tui *tui)
+{
+    const char *name = tui->options->theme ? tui->options->theme : "default";
+    char note[256];
+    unsigned wrong = 0, unused;
+
+    int error = theme_load(name, &tui->theme, &wrong, note, sizeof note);
+    if (error < 0) {
+        fprintf(stderr, "looptop: theme \"%s\": %s\n", name,
+            error == -ENOENT ? "there is none of this name" : strerror(-error));
+        return error;
+    }
+    if (wrong > 0)
+        model_note(&tui->model, NOTE_WARNING, "theme: %s%s", note, wrong > 1 ? " (and more)" : "");
+    return theme_load("mono", &tui->mono, &unused, note, sizeof note);
+}
+
+static int
+open_screen(struct tui *tui)
+{
+    struct surface_curses_options options = {.in = stdin,
+        .out = stdout,
+        .color = wanted_color(tui->options),
+        .theme = &tui->theme,
+        .mono = &tui->mono};
+    char why[256];
+
+    (void)setlocale(LC_CTYPE, "");
+    bool ascii = tui->options->ascii || strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
+    if (surface_init(&tui->surface, 0, 0, ascii) < 0)
+        return -ENOMEM;
+    tui->signals = tty_guard_signals();
+    if (tui->signals < 0)
+        return tui->signals;
+    int error = surface_curses_open(&options, &tui->screen, why, sizeof why);
+    if (error < 0)
+        fprintf(stderr, "looptop: %s\n", why);
+    return error;
+}
+
+static int
+start(struct tui *tui, const struct tui_options *options)
+{
+    struct model *model = &tui->model;
+
+    tui->options = options;
+    tui->signals = -1;
+    model_init(model, options->pid);
+    model->now_ns = clock_monotonic_ns();
+    model->now_s = clock_realtime_s();
+    model->readonly = options->readonly;
+    model->interval_s = options->delay_s;
+    model->query = options->query;
+    model_set_filter(model, options->query.filter ? options->query.filter : "");
+    process_describe(
+        options->pid, model->name, sizeof model->name, model->command, sizeof model->command);
+    int error = load_themes(tui);
+    if (!error)
+        error = view_open(&tui->header, &header_view, model);
+    if (!error)
+        error = view_open(&tui->tasks, &tasks_view, model);
+    return error ? error : open_screen(tui);
+}
+
+static void
+stop(struct tui *tui)
+{
+    tui_request_forget(tui, "looptop was left");
+    view_close(&tui->popup);
+    view_close(&tui->detail);
+    view_close(&tui->tasks);
+    view_close(&tui->header);
+    surface_curses_close(tui->screen);
+    tty_guard_signals_end(tui->signals);
+    surface_done(&tui->surface);
+    model_done(&tui->model);
+    conn_close(tui->conn);
+}
+
+int
+tui_run(struct conn *conn, const struct tui_options *options)
+{
+    struct tui *tui = calloc(1, sizeof *tui);
+
+    if (!tui) {
+        conn_close(conn);
+        return STATUS_USAGE;
+    }
+    tui->conn = conn;
+    int error = start(tui, options);
+    if (!error) {
+        follow_size(tui);
+        tui_link_opened(tui);
+        run(tui);
+    }
+    stop(tui);
+    free(tui);
+    return error ? STATUS_USAGE : STATUS_DONE;
+}

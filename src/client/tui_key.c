@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From keys to deeds: the prompt takes keys first, then a popup, then the view that has them, then
+ * the common table. What a destructive key acts on is fixed when it is pressed.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "client/screen/keys.h"
+#include "client/tui_impl.h"
+#include "client/view/cancel.h"
+#include "client/view/columns.h"
+#include "client/view/detail.h"
+#include "client/view/registry.h"
+
+static void
+open_popup(struct tui *tui, const struct view_ops *ops)
+{
+    view_close(&tui->popup);
+    if (view_open(&tui->popup, ops, &tui->model) < 0)
+        model_note(&tui->model, NOTE_ERROR, "out of memory");
+    tui_layout(tui);
+}
+
+static void
+open_prompt(struct tui *tui, enum action_kind what)
+{
+    bool filter = what == ACTION_FILTER;
+    struct frame_prompt *prompt = &tui->prompt;
+
+    memset(prompt, 0, sizeof *prompt);
+    prompt->open = true;
+    prompt->label = filter ? "Filter" : "Find";
+    tui->prompt_for = what;
+    snprintf(tui->prompt_former, sizeof tui->prompt_former, "%s", tui->model.filter);
+    line_edit_init(&prompt->edit, filter ? tui->model.filter : "", LOOPTOP_FILTER_MAX,
+        filter ? &tui->filters : &tui->finds);
+}
+
+static void
+try_filter(struct tui *tui, const char *text)
+{
+    if (strcmp(text, tui->model.filter) == 0)
+        return;
+    model_set_filter(&tui->model, text);
+    tui_table_changed(tui);
+}
+
+static void
+close_prompt(struct tui *tui, bool keep)
+{
+    struct frame_prompt *prompt = &tui->prompt;
+    bool filter = tui->prompt_for == ACTION_FILTER;
+
+    if (keep)
+        line_edit_remember(&prompt->edit);
+    prompt->open = false;
+    if (filter)
+        try_filter(tui, keep ? prompt->edit.text : tui->prompt_former);
+    else if (keep && prompt->edit.len > 0)
+        tui_find_start(tui, prompt->edit.text, 1);
+}
+
+static void
+prompt_key(struct tui *tui, int key)
+{
+    struct frame_prompt *prompt = &tui->prompt;
+
+    if (key == KEYS_ENTER && prompt->error[0] == '\0')
+        close_prompt(tui, true);
+    else if (key == KEYS_ESCAPE || (key == KEYS_BACKSPACE && prompt->edit.len == 0))
+        close_prompt(tui, false);
+    else if (line_edit_key(&prompt->edit, key)) {
+        prompt->error[0] = '\0';
+        prompt->column = 0;
+        if (tui->prompt_for == ACTION_FILTER)
+            try_filter(tui, prompt->edit.text);
+    }
+}
+
+/* The detail beside the table shows the task under the cursor. */
+static void
+follow_cursor(struct tui *tui)
+{
+    const struct task_row *row = window_selected(&tui->model.window, &tui->model.page);
+
+    if (!tui->detail.ops || tui_detail_has_keys(tui) || !row || row->id == tui->model.detail.id)
+        return;
+    detail_open(&tui->model.detail, row->id);
+    detail_rewind(&tui->detail);
+    tui->stack_due_ns = 0;
+}
+
+static void
+open_detail(struct tui *tui)
+{
+    struct model *model = &tui->model;
+    const struct task_row *row = window_selected(&model->window, &model->page);
+
+    if (!row) {
+        model_note(model, NOTE_INFO, "no task is selected");
+        return;
+    }
+    window_pin(&model->window, &model->page);
+    if (tui->detail.ops) {
+        tui->detail_full = true;
+    } else if (view_open(&tui->detail, &detail_view, model) < 0) {
+        model_note(model, NOTE_ERROR, "out of memory");
+        return;
+    }
+    detail_open(&model->detail, row->id);
+    tui->stack_due_ns = 0;
+    tui_layout(tui);
+}
+
+static void
+close_detail(struct tui *tui)
+{
+    if (tui->detail_full && tui->surface.cols >= LAYOUT_SIDE_COLS) {
+        tui->detail_full = false; /* beside the table again */
+    } else {
+        view_close(&tui->detail);
+        detail_done(&tui->model.detail);
+        tui->detail_full = false;
+    }
+    tui_layout(tui);
+}
+
+static void
+go_back(struct tui *tui)
+{
+    if (tui->popup.ops)
+        view_close(&tui->popup);
+    else if (tui->detail.ops)
+        close_detail(tui);
+    else if (tui->model.query.filter)
+        try_filter(tui, "");
+    else
+        tui->model.note[0] = '\0';
+}
+
+static void
+ask_cancel(struct tui *tui)
+{
+    struct model *model = &tui->model;
+    const char *readonly = model_readonly(model);
+    const struct task_row *row = window_selected(&model->window, &model->page);
+    const struct tag *tags = model->tags.tags;
+    size_t count = model->tags.count;
+    struct tag one;
+
+    if (readonly) {
+        model_note(model, NOTE_ERROR, "cancelling is off: %s", readonly);
+        return;
+    }
+    if (tui_detail_has_keys(tui)) {
+        row = detail_row(&model->detail);
+        count = 0;
+    }
+    if (count == 0) {
+        if (!row || row->state >= LOOPTOP_DONE) {
+            model_note(model, NOTE_INFO, row ? "the task has ended" : "no task is selected");
+            return;
+        }
+        tag_of(row, &one);
+        tags = &one;
+        count = 1;
+    }
+    open_popup(tui, &cancel_view);
+    if (tui->popup.ops && cancel_ask(&tui->popup, tags, count) < 0)
+        view_close(&tui->popup);
+}
+
+static void
+do_sort(struct tui *tui, int column)
+{
+    struct model *model = &tui->model;
+
+    if (tui->popup.ops == &sort_menu_view)
+        view_close(&tui->popup);
+    model->query.sort = columns_key(column);
+    model->query.reverse = false;
+    tui_table_changed(tui);
+}
+
+static void
+do_tag(struct tui *tui)
+{
+    struct model *model = &tui->model;
+    const struct task_row *row = window_selected(&model->window, &model->page);
+
+    if (row && tags_toggle(&model->tags, row) < 0)
+        model_note(model, NOTE_WARNING, "no more than %d tasks can be tagged", LOOPTOP_CANCEL_MAX);
+    window_move(&model->window, &model->page, 1);
+}
+
+static void
+do_pause(struct tui *tui)
+{
+    tui->model.paused = !tui->model.paused;
+    tui->held = false;
+    tui->update_ns = tui->model.now_ns;
+}
+
+/* Moves in the table; false: the action is none. */
+static bool
+do_move(struct tui *tui, const struct action *action)
+{
+    struct window *window = &tui->model.window;
+    const struct task_page *page = &tui->model.page;
+
+    switch (action->kind) {
+    case ACTION_MOVE:
+        window_move(window, page, action->amount);
+        break;
+    case ACTION_PAGE:
+        window->top += action->amount * window->height;
+        window_move(window, page, action->amount * window->height);
+        break;
+    case ACTION_FIRST:
+        window_home(window);
+        break;
+    case ACTION_LAST:
+        window_end(window, page);
+        break;
+    case ACTION_TAG:
+        do_tag(tui);
+        break;
+    default:
+        return false;
+    }
+    follow_cursor(tui);
+    return true;
+}
+
+/* What opens and closes; false: the action is none of these. */
+static bool
+do_open(struct tui *tui, const struct action *action)
+{
+    switch (action->kind) {
+    case ACTION_BACK:
+        go_back(tui);
+        break;
+    case ACTION_HELP:
+        open_popup(tui, &help_view);
+        break;
+    case ACTION_SORT_MENU:
+        open_popup(tui, &sort_menu_view);
+        break;
+    case ACTION_COLUMN_MENU:
+        open_popup(tui, &column_menu_view);
+        break;
+    case ACTION_OPEN:
+        open_detail(tui);
+        break;
+    case ACTION_FILTER:
+    case ACTION_FIND:
+        open_prompt(tui, action->kind);
+        break;
+    case ACTION_ASK_CANCEL:
+        ask_cancel(tui);
+        break;
+    default:
+        return false;
+    }
+    return true;
+}
+
+static void
+do_rest(struct tui *tui, const struct action *action)
+{
+    struct model *model = &tui->model;
+
+    switch (action->kind) {
+    case ACTION_QUIT:
+        tui->quit = true;
+        break;
+    case ACTION_REPAINT:
+        surface_curses_redraw(tui->screen);
+        break;
+    case ACTION_PAUSE:
+        do_pause(tui);
+        break;
+    case ACTION_SAVE:
+        tui_save(tui);
+        break;
+    case ACTION_COPY:
+        tui_copy(tui);
+        break;
+    case ACTION_SORT:
+        do_sort(tui, (int)action->amount);
+        break;
+    case ACTION_INVERT:
+        model->query.reverse = !model->query.reverse;
+        tui_table_changed(tui);
+        break;
+    case ACTION_HIDE_COLUMN:
+        model->hidden_columns ^= 1u << action->amount;
+        break;
+    case ACTION_UNTAG_ALL:
+        tags_clear(&model->tags);
+        break;
+    case ACTION_FIND_NEXT:
+        tui_find_start(tui, tui->find.text, (int)action->amount);
+        break;
+    case ACTION_SCROLL:
+        if (tui->detail.ops)
+            detail_scroll(&tui->detail, model, (int)action->amount);
+        break;
+    case ACTION_CANCEL:
+        tui_request_cancel(tui, action->ids, action->count, action->text);
+        view_close(&tui->popup);
+        break;
+    default:
+        break;
+    }
+}
+
+void
+tui_key(struct tui *tui, int key)
+{
+    struct view *view = tui->popup.ops             ? &tui->popup
+                        : tui_detail_has_keys(tui) ? &tui->detail
+                                                   : &tui->tasks;
+    struct action action;
+
+    if (tui->prompt.open) {
+        prompt_key(tui, key);
+        return;
+    }
+    view_key(view, &tui->model, key, &action);
+    if (action.kind == ACTION_NONE)
+        view_bound(registry_common, key, &action);
+    if (action.kind != ACTION_NONE)
+        tui->model.note[0] = '\0';
+    if (!do_move(tui, &action) && !do_open(tui, &action))
+        do_rest(tui, &action);
+}
