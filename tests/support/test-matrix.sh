@@ -65,8 +65,14 @@ mkdir -p "$root/work"
     [ -e "$here/$file" ] || rm -f "$root/work/$file"
 done
 
+# what the machine trusts: registries may be reached through a proxy with a certificate of its own
+authorities=/etc/ssl/certs/ca-certificates.crt
+if [ -e $authorities ]; then
+    cp $authorities "$root$authorities"
+fi
+
 # shellcheck disable=SC2016 # expands inside
 env -i HOME=/root TERM="${TERM:-xterm}" LANG=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin \
-    ${TESTS:+"TESTS=$TESTS"} ${PIP_INDEX_URL:+"PIP_INDEX_URL=$PIP_INDEX_URL"} \
+    PIP_CERT=$authorities ${TESTS:+"TESTS=$TESTS"} ${PIP_INDEX_URL:+"PIP_INDEX_URL=$PIP_INDEX_URL"} \
     ${https_proxy:+"https_proxy=$https_proxy"} ${http_proxy:+"http_proxy=$http_proxy"} \
     chroot "$root" sh -c 'cd /work && exec make $0 PYTHONS="$1"' "$targets" "$pythons"

@@ -26,9 +26,13 @@ version_of()
 fill()
 {
     venv=$1
+    if [ -n "${LOOPTOP_OFFLINE:-}" ]; then
+        # shellcheck disable=SC2086 # a list of words
+        printf '%s\n' $packages >"$venv/failed"
+        return 0
+    fi
     : >"$venv/failed"
-    [ -z "${LOOPTOP_OFFLINE:-}" ] || return 0
-    pip="$venv/bin/python -m pip --disable-pip-version-check install -q --only-binary :all:"
+    pip="$venv/bin/python -m pip --disable-pip-version-check install -q --retries 1 --timeout 30 --only-binary :all:"
     # shellcheck disable=SC2086 # lists of words
     $pip $packages >"$venv/log" 2>&1 && return 0
     for package in $packages; do
@@ -51,7 +55,8 @@ make_venv()
         return 1
     fi
     fill "$venv"
-    touch "$venv/.looptop-ready-$recipe"
+    # gunicorn is pure Python: where even that fails it is the network, to be tried again next time
+    grep -qx gunicorn "$venv/failed" || touch "$venv/.looptop-ready-$recipe"
 }
 
 json=

@@ -170,22 +170,9 @@ def _load(path):
 class _Finder:
     """Sees asyncio being imported, and lets the finders after it do the work."""
 
-    def __init__(self):
-        self.searching = set()  # threads inside find_spec: others' finders may ask us again
-
     def find_spec(self, name, path=None, target=None):
-        if name != "asyncio" or _thread.get_ident() in self.searching:
+        if name != "asyncio":
             return None
-        self.searching.add(_thread.get_ident())
-        try:
-            spec = self.search(name, path, target)
-        finally:
-            self.searching.discard(_thread.get_ident())
-        if spec is not None and spec.loader is not None:
-            _hook_loader(spec)
-        return spec
-
-    def search(self, name, path, target):
         finders = list(sys.meta_path)
         if self in finders:
             finders = finders[finders.index(self) + 1 :]
@@ -193,6 +180,8 @@ class _Finder:
             find = getattr(finder, "find_spec", None)
             spec = find(name, path, target) if find else None
             if spec is not None:
+                if spec.loader is not None:
+                    _hook_loader(spec)
                 return spec
         return None
 
