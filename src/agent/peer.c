@@ -35,10 +35,17 @@ peer_close(struct peer *peer)
     *peer = (struct peer){.fd = -1};
 }
 
+/* Whether another request may be taken on. */
+static bool
+may_take(const struct peer *peer)
+{
+    return peer->out.len < PEER_OUT_HIGH && peer->pending < PEER_PENDING_MAX;
+}
+
 bool
 peer_wants_read(const struct peer *peer)
 {
-    return peer->out.len < PEER_OUT_HIGH && peer->pending < PEER_PENDING_MAX;
+    return !peer->eof && may_take(peer);
 }
 
 bool
@@ -50,7 +57,7 @@ peer_wants_write(const struct peer *peer)
 bool
 peer_has_line(const struct peer *peer)
 {
-    return !peer->broken && peer_wants_read(peer) && peer->in.len > 0 &&
+    return !peer->broken && may_take(peer) && peer->in.len > 0 &&
            memchr(peer->in.data, '\n', peer->in.len) != NULL;
 }
 
@@ -71,7 +78,7 @@ too_long(struct peer *peer)
 static void
 take_lines(struct peer *peer, void (*handle)(struct peer *peer, const char *line, size_t n))
 {
-    for (int i = 0; i < LINES_AT_ONCE && peer_wants_read(peer) && !peer->broken; i++) {
+    for (int i = 0; i < LINES_AT_ONCE && may_take(peer) && !peer->broken; i++) {
         const char *end = memchr(peer->in.data, '\n', peer->in.len);
         if (end == NULL)
             break;
@@ -103,7 +110,9 @@ peer_read(struct peer *peer, void (*handle)(struct peer *peer, const char *line,
     if (n > 0) {
         peer->in.len += (size_t)n;
         take_lines(peer, handle);
-    } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+    } else if (n == 0) {
+        peer->eof = true;
+    } else if (errno != EAGAIN && errno != EINTR) {
         peer->broken = true;
     }
 }
@@ -128,6 +137,9 @@ peer_write(struct peer *peer)
         sent += (size_t)n;
     }
     buf_consume(&peer->out, sent);
+    if (peer->eof && peer->out.len == 0 && peer->pending == 0 && peer->interval_ns == 0 &&
+        !peer_has_line(peer))
+        peer->broken = true;
     if (peer->out.len == 0 && peer->out.cap > PEER_OUT_HIGH)
         buf_done(&peer->out); /* a large answer's memory goes back */
 }

@@ -27,6 +27,7 @@ struct peer {
     uid_t uid;
     struct buf in, out;
     bool skipping;   /* the rest of a line that was too long */
+    bool eof;        /* it sends no more; what it asked for is still answered */
     bool broken;     /* to be closed */
     unsigned pending;
     /* subscription */
@@ -46,7 +47,7 @@ void peer_close(struct peer *peer);
 /* Reads what is there and gives each whole line to handle. Sets broken at the end or on an error. */
 void peer_read(struct peer *peer, void (*handle)(struct peer *peer, const char *line, size_t n));
 
-/* Writes what can be written. Sets broken on an error. */
+/* Writes what can be written. Sets broken on an error, or when a client at its end has all. */
 void peer_write(struct peer *peer);
 
 /* Whether a whole line is there and may be taken. */

@@ -13,6 +13,8 @@
 #include "common/clock.h"
 
 #define UNITY (1ull << 32)
+__extension__ typedef unsigned __int128 wide;
+
 #define FIRST_MARK_NS 2000000 /* long enough for a rate good to 0.1 % */
 
 bool ticks_from_tsc;
@@ -66,7 +68,7 @@ ticks_refine(void)
     uint64_t span_ticks = ticks_now() - first_ticks;
     uint64_t span_ns = clock_monotonic_ns() - first_ns;
     if (span_ticks > 0)
-        STORE(factor, (uint64_t)(((unsigned __int128)span_ns << 32) / span_ticks));
+        STORE(factor, (uint64_t)(((wide)span_ns << 32) / span_ticks));
 }
 
 uint64_t
@@ -74,14 +76,14 @@ ticks_to_ns(uint64_t span)
 {
     if ((int64_t)span < 0)
         return 0;
-    return (uint64_t)(((unsigned __int128)span * LOAD(factor)) >> 32);
+    return (uint64_t)(((wide)span * LOAD(factor)) >> 32);
 }
 
 uint64_t
 ticks_from_ns(uint64_t ns)
 {
     uint64_t f = LOAD(factor);
-    return f == 0 ? 0 : (uint64_t)(((unsigned __int128)ns << 32) / f);
+    return f == 0 ? 0 : (uint64_t)(((wide)ns << 32) / f);
 }
 
 uint64_t
