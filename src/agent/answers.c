@@ -341,6 +341,7 @@ on_detach(struct peer *peer, const struct rpc_request *request, struct rpc_error
     struct event event = {
         .kind = "detach", .text = "detached", .peer_pid = (int)peer->pid, .peer_uid = (int)peer->uid};
     events_add(&event);
+    agent_unlink(); /* at once: nobody else is to find it */
     send_flag(peer, request->id, "detached");
     detach_wanted = true;
     return 0;
