@@ -24,6 +24,9 @@
 
 #define SKIPS_MAX 8
 
+/* uvloop's iterations are not seen: a step that long is counted as a lag of its own, beside the probe */
+#define LONG_STEP_NS 1000000
+
 ternaryfunc hooks_stock_step;
 PyCFunction hooks_stock_wakeup;
 
@@ -31,6 +34,7 @@ static initproc stock_init;
 static destructor stock_dealloc;
 static PyMethodDef *cancel_def, *uncancel_def, *set_name_def;
 static PyCFunction stock_cancel, stock_uncancel, stock_set_name;
+static uint64_t long_step; /* ticks */
 static PyObject *eager_start; /* strong: the keyword */
 static PyObject *skip[SKIPS_MAX]; /* strong: globals of asyncio modules that create tasks for others */
 static size_t skips;
@@ -253,8 +257,11 @@ hooks_step_end(struct hooks_step *step)
     STORE(loop->running, step->outer);
     STORE(loop->step_start, step->outer_start);
     ADD(loop->steps, 1);
-    if (loop->is_uvloop)
+    if (loop->is_uvloop) {
         ADD(loop->busy, own);
+        if (own > long_step)
+            loops_lag(loop, ticks_to_ns(own));
+    }
     ADD(table_counts.steps, 1);
     if (record == NULL || record->task != step->task)
         return;
@@ -446,6 +453,7 @@ hooks_task_install(char *reason, size_t size)
         (void)snprintf(reason, size, "no memory");
         return -ENOTSUP;
     }
+    long_step = ticks_from_ns(LONG_STEP_NS);
     find_skips();
     stock_init = cpy_layout.task->tp_init;
     stock_dealloc = cpy_layout.task->tp_dealloc;
