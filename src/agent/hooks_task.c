@@ -24,7 +24,7 @@
 
 #define SKIPS_MAX 8
 
-/* uvloop's iterations are not seen: a step that long is counted as a lag of its own, beside the probe */
+/* uvloop's iterations are not seen: a step that long counts among the largest lags, beside the probe */
 #define LONG_STEP_NS 1000000
 
 ternaryfunc hooks_stock_step;
@@ -259,8 +259,8 @@ hooks_step_end(struct hooks_step *step)
     ADD(loop->steps, 1);
     if (loop->is_uvloop) {
         ADD(loop->busy, own);
-        if (own > long_step)
-            loops_lag(loop, ticks_to_ns(own));
+        if (own > long_step && ticks_to_ns(own) > LOAD(loop->lag_max_ns))
+            STORE(loop->lag_max_ns, ticks_to_ns(own));
     }
     ADD(table_counts.steps, 1);
     if (record == NULL || record->task != step->task)
@@ -390,10 +390,11 @@ patch_init(PyTypeObject *type, int depth)
 {
     PyObject *dict = cpy_type_dict(type);
     PyObject *init = dict != NULL ? PyDict_GetItemString(dict, "__init__") : NULL;
+    initproc hook = hook_init;
     if (init != NULL && Py_TYPE(init) == &PyWrapperDescr_Type) {
         PyWrapperDescrObject *descr = (PyWrapperDescrObject *)init;
         if (descr->d_wrapped == *(void **)&stock_init)
-            descr->d_wrapped = (void *)hook_init;
+            descr->d_wrapped = *(void **)&hook;
     }
     if (type->tp_init == stock_init)
         type->tp_init = hook_init;

@@ -120,6 +120,18 @@ report_totals(struct json_out *out, const struct list_census *census)
     json_out_object_end(out);
 }
 
+/* The largest lag of the last minute's samples: it holds long steps that no probe has met. */
+static uint64_t
+last_minute_max(const struct loop_history *history)
+{
+    uint64_t max = 0;
+    for (unsigned i = 1; i <= 60 && i <= history->count; i++) {
+        uint64_t lag = history->lag_ns[(history->next + LOOPTOP_HISTORY - i) % LOOPTOP_HISTORY];
+        max = lag > max ? lag : max;
+    }
+    return max;
+}
+
 static void
 report_lag(struct json_out *out, const struct loop *loop, uint64_t iteration_ns)
 {
@@ -129,7 +141,9 @@ report_lag(struct json_out *out, const struct loop *loop, uint64_t iteration_ns)
     uint64_t under_way = probe != 0 ? ticks_since_ns(probe) : iteration_ns;
     if (under_way > now)
         now = under_way;
-    uint64_t max = LOAD(all.max) > under_way ? LOAD(all.max) : under_way;
+    uint64_t max = LOAD(all.max) > now ? LOAD(all.max) : now, minute = last_minute_max(loop->history);
+    if (minute > max)
+        max = minute;
     json_out_key(out, "lag_ns");
     json_out_object(out);
     json_out_kv_uint(out, "now", now);
