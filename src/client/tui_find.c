@@ -10,14 +10,6 @@
 #include "client/model/find.h"
 #include "client/tui_impl.h"
 
-static uint64_t
-current_task(const struct tui *tui)
-{
-    const struct task_row *row = window_selected(&tui->model.window, &tui->model.page);
-
-    return row ? row->id : 0;
-}
-
 static struct task_query
 find_query(const struct tui *tui)
 {
@@ -32,7 +24,7 @@ void
 tui_find_start(struct tui *tui, const char *text, int step)
 {
     struct model *model = &tui->model;
-    uint64_t current = current_task(tui);
+    uint64_t current = model->selected.id;
 
     if (text != tui->find.text)
         snprintf(tui->find.text, sizeof tui->find.text, "%s", text);

@@ -82,11 +82,11 @@ prompt_key(struct tui *tui, int key)
 static void
 follow_cursor(struct tui *tui)
 {
-    const struct task_row *row = window_selected(&tui->model.window, &tui->model.page);
+    uint64_t id = tui->model.selected.id;
 
-    if (!tui->detail.ops || tui_detail_has_keys(tui) || !row || row->id == tui->model.detail.id)
+    if (!tui->detail.ops || tui_detail_has_keys(tui) || id == 0 || id == tui->model.detail.id)
         return;
-    detail_open(&tui->model.detail, row->id);
+    detail_open(&tui->model.detail, id);
     detail_rewind(&tui->detail);
     tui->stack_due_ns = 0;
 }
@@ -95,20 +95,21 @@ static void
 open_detail(struct tui *tui)
 {
     struct model *model = &tui->model;
-    const struct task_row *row = window_selected(&model->window, &model->page);
+    uint64_t id = model->selected.id;
 
-    if (!row) {
+    if (id == 0) {
         model_note(model, NOTE_INFO, "no task is selected");
         return;
     }
-    window_pin(&model->window, &model->page);
+    if (!model->window.pinned)
+        window_pin(&model->window, &model->page);
     if (tui->detail.ops) {
         tui->detail_full = true;
     } else if (view_open(&tui->detail, &detail_view, model) < 0) {
         model_note(model, NOTE_ERROR, "out of memory");
         return;
     }
-    detail_open(&model->detail, row->id);
+    detail_open(&model->detail, id);
     tui->stack_due_ns = 0;
     tui_layout(tui);
 }
@@ -139,30 +140,43 @@ go_back(struct tui *tui)
         tui->model.note[0] = '\0';
 }
 
+/* The one task a key acts on: the one looked at, or the selected one. false: there is none. */
+static bool
+one_task(const struct tui *tui, struct tag *ret_tag, bool *ret_ended)
+{
+    const struct model *model = &tui->model;
+    bool detail = tui_detail_has_keys(tui);
+    const struct task_row *row =
+        detail ? detail_row(&model->detail) : window_selected(&model->window, &model->page);
+
+    *ret_tag = model->selected;
+    if (row)
+        tag_of(row, ret_tag);
+    else if (detail)
+        *ret_tag = (struct tag){.id = model->detail.id};
+    *ret_ended = (row && row->state >= LOOPTOP_DONE) || (detail && model->detail.gone);
+    return ret_tag->id != 0;
+}
+
 static void
 ask_cancel(struct tui *tui)
 {
     struct model *model = &tui->model;
     const char *readonly = model_readonly(model);
-    const struct task_row *row = window_selected(&model->window, &model->page);
     const struct tag *tags = model->tags.tags;
-    size_t count = model->tags.count;
+    size_t count = tui_detail_has_keys(tui) ? 0 : model->tags.count;
     struct tag one;
+    bool ended;
 
     if (readonly) {
         model_note(model, NOTE_ERROR, "cancelling is off: %s", readonly);
         return;
     }
-    if (tui_detail_has_keys(tui)) {
-        row = detail_row(&model->detail);
-        count = 0;
-    }
     if (count == 0) {
-        if (!row || row->state >= LOOPTOP_DONE) {
-            model_note(model, NOTE_INFO, row ? "the task has ended" : "no task is selected");
+        if (!one_task(tui, &one, &ended) || ended) {
+            model_note(model, NOTE_INFO, ended ? "the task has ended" : "no task is selected");
             return;
         }
-        tag_of(row, &one);
         tags = &one;
         count = 1;
     }
@@ -191,7 +205,8 @@ do_tag(struct tui *tui)
 
     if (row && tags_toggle(&model->tags, row) < 0)
         model_note(model, NOTE_WARNING, "no more than %d tasks can be tagged", LOOPTOP_CANCEL_MAX);
-    window_move(&model->window, &model->page, 1);
+    if (model->window.away < 0)
+        window_move(&model->window, &model->page, 1);
 }
 
 static void
@@ -223,12 +238,16 @@ do_move(struct tui *tui, const struct action *action)
     case ACTION_LAST:
         window_end(window, page);
         break;
+    case ACTION_FOLLOW:
+        window_follow(window, page, !window->follow);
+        break;
     case ACTION_TAG:
         do_tag(tui);
         break;
     default:
         return false;
     }
+    model_select(&tui->model);
     follow_cursor(tui);
     return true;
 }
@@ -329,7 +348,7 @@ tui_key(struct tui *tui, int key)
         return;
     }
     view_key(view, &tui->model, key, &action);
-    if (action.kind == ACTION_NONE)
+    if (action.kind == ACTION_NONE && !view->ops->popup)
         view_bound(registry_common, key, &action);
     if (action.kind != ACTION_NONE)
         tui->model.note[0] = '\0';

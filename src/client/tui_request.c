@@ -161,9 +161,11 @@ summarize(struct model *model, const struct cancel_result *results, size_t count
         cancel_describe(&results[0], text, sizeof text);
         model_note(model, worst, "task %llu \"%s\" %s", (unsigned long long)results[0].id,
             results[0].name, text);
+    } else if (by_kind[NOTE_INFO] == count) {
+        model_note(model, worst, "all %zu tasks ended", count);
     } else {
-        model_note(model, worst, "%zu of %zu ended, %zu do not end or were refused: see their rows",
-            by_kind[NOTE_INFO], count, count - by_kind[NOTE_INFO]);
+        model_note(model, worst, "%zu of %zu tasks ended; of the others their rows tell",
+            by_kind[NOTE_INFO], count);
     }
 }
 

@@ -174,7 +174,7 @@ tui_table_take(struct tui *tui, const struct cJSON *result, const struct asked *
     tui->good_generation = asked->generation;
     snprintf(tui->good_filter, sizeof tui->good_filter, "%s", model->filter);
     tui->held = model->paused;
-    if (tui->prompt.open && tui->prompt_for == ACTION_FILTER) {
+    if (tui->prompt.open && strcmp(tui->prompt.edit.text, model->filter) == 0) {
         tui->prompt.error[0] = '\0';
         tui->prompt.column = 0;
     }

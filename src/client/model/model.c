@@ -13,6 +13,7 @@ model_init(struct model *model, pid_t pid)
     memset(model, 0, sizeof *model);
     model->pid = pid;
     model->page.focus_index = -1;
+    window_home(&model->window);
 }
 
 void
@@ -54,6 +55,18 @@ model_take_page(struct model *model, struct task_page *page, uint64_t focus)
     model->page = *page;
     model->have_page = true;
     window_arrived(&model->window, &model->page, focus);
+    model_select(model);
+}
+
+void
+model_select(struct model *model)
+{
+    const struct task_row *row = window_selected(&model->window, &model->page);
+
+    if (row)
+        tag_of(row, &model->selected);
+    else if (!model->window.pinned || model->window.focus != model->selected.id)
+        model->selected = (struct tag){.id = model->window.focus};
 }
 
 void

@@ -59,6 +59,7 @@ struct model {
     bool have_page;
     struct task_page page;
     struct window window;
+    struct tag selected; /* what the selected task is called; its row may be out of sight */
     struct tags tags;
     struct outcomes outcomes;
     uint32_t hidden_columns; /* bit i: the i-th column is switched off */
@@ -81,6 +82,9 @@ void model_take_status(struct model *model, const struct status *status);
 
 /* Takes a page, asked with this focus, over. */
 void model_take_page(struct model *model, struct task_page *page, uint64_t focus);
+
+/* The selection changed, or rows came: remembers what the selected task is called. */
+void model_select(struct model *model);
 
 /* Says something at the foot of the screen. */
 void model_note(struct model *model, enum note_kind kind, const char *format, ...)

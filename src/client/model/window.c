@@ -18,7 +18,9 @@ window_row(const struct task_page *page, int64_t index)
 const struct task_row *
 window_selected(const struct window *window, const struct task_page *page)
 {
-    return window->seeking ? NULL : window_row(page, window->cursor);
+    if (window->seeking || window->away >= 0)
+        return window_row(page, window->away);
+    return window_row(page, window->cursor);
 }
 
 /* Keeps the cursor in the table and on the screen, and the screen full as far as there are rows. */
@@ -56,6 +58,7 @@ window_pin(struct window *window, const struct task_page *page)
 
     window->pinned = true;
     window->seeking = false;
+    window->away = -1;
     window->focus = row ? row->id : 0;
 }
 
@@ -78,6 +81,7 @@ window_home(struct window *window)
 {
     window->cursor = window->top = 0;
     window->focus = 0;
+    window->away = -1;
     window->pinned = window->seeking = false;
 }
 
@@ -85,6 +89,7 @@ void
 window_seek(struct window *window, uint64_t id)
 {
     window->focus = id;
+    window->away = -1;
     window->pinned = window->seeking = true;
 }
 
@@ -98,20 +103,55 @@ place_of(const struct task_page *page, uint64_t id, uint64_t asked)
     return id == asked ? page->focus_index : -1;
 }
 
+static void
+go_to(struct window *window, int64_t place)
+{
+    window->top += place - window->cursor;
+    window->cursor = place;
+    window->away = -1;
+}
+
+void
+window_follow(struct window *window, const struct task_page *page, bool follow)
+{
+    window->follow = follow;
+    if (!window->pinned)
+        window_pin(window, page);
+    if (window->away >= 0)
+        go_to(window, window->away);
+    clamp(window, page);
+}
+
+/* The task is at place now; asked tells whether it is known to be nowhere. */
+static void
+settle(struct window *window, int64_t place, bool asked)
+{
+    bool seen = place >= window->top && place < window->top + window->height;
+
+    if (place < 0 && !asked)
+        return;
+    if (place < 0) {
+        window->seeking = false;
+        window->focus = 0; /* it is gone: whoever stands here now */
+        window->away = -1;
+    } else if (window->follow && !window->seeking) {
+        go_to(window, place);
+    } else if (seen || window->seeking) {
+        if (!seen)
+            window->top = place - window->height / 2;
+        window->cursor = place;
+        window->away = -1;
+        window->seeking = false;
+    } else {
+        window->away = place;
+    }
+}
+
 void
 window_arrived(struct window *window, const struct task_page *page, uint64_t focus)
 {
-    if (window->pinned && window->focus != 0) {
-        int64_t place = place_of(page, window->focus, focus);
-        if (place >= 0) {
-            window->top += place - window->cursor;
-            window->cursor = place;
-            window->seeking = false;
-        } else if (window->focus == focus) {
-            window->seeking = false;
-            window->focus = 0; /* it is gone: whoever stands here now */
-        }
-    }
+    if (window->pinned && window->focus != 0)
+        settle(window, place_of(page, window->focus, focus), window->focus == focus);
     clamp(window, page);
     if (window->pinned && window->focus == 0) {
         const struct task_row *row = window_row(page, window->cursor);

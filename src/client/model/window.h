@@ -19,12 +19,14 @@ struct window {
     uint64_t focus; /* the task held on to; 0: none, or its row has not arrived */
     bool pinned;    /* the cursor holds on to its task; else it stays at the top */
     bool seeking;   /* the focus was set from elsewhere, its place is not known yet */
+    bool follow;    /* the screen goes with the task */
+    int64_t away;   /* its place where it has left the screen; -1: it has not */
 };
 
 /* The row at a place in the whole order, NULL: not here. */
 const struct task_row *window_row(const struct task_page *page, int64_t index);
 
-/* The task under the cursor, NULL: none, or not here yet. */
+/* The row of the selected task, NULL: none, or not here. */
 const struct task_row *window_selected(const struct window *window, const struct task_page *page);
 
 void window_set_height(struct window *window, const struct task_page *page, int height);
@@ -38,6 +40,9 @@ void window_home(struct window *window);
 
 /* To a task whose place is not known; it comes with the next page. */
 void window_seek(struct window *window, uint64_t id);
+
+/* Follows the task from now on, or no more; goes to where it is. */
+void window_follow(struct window *window, const struct task_page *page, bool follow);
 
 /* Holds on to the task under the cursor. */
 void window_pin(struct window *window, const struct task_page *page);

@@ -31,6 +31,7 @@ enum action_kind {
     ACTION_SORT,      /* by column amount */
     ACTION_INVERT,
     ACTION_HIDE_COLUMN, /* show or hide column amount of the table */
+    ACTION_FOLLOW,      /* the screen goes with the selected task, or no more */
     ACTION_TAG,
     ACTION_UNTAG_ALL,
     ACTION_FILTER,

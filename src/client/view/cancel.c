@@ -133,7 +133,7 @@ box_rows(const struct cancel_state *state)
 static struct rect
 box_of(const struct cancel_state *state, struct rect area)
 {
-    int cols = area.w >= BOX_COLS + 4 ? BOX_COLS : area.w - 2;
+    int cols = area.w >= BOX_COLS + 12 ? BOX_COLS : area.w;
     int rows = box_rows(state);
 
     /* on a low screen the air goes first */
@@ -259,6 +259,7 @@ cancel_cursor(const struct view *view, int *ret_x, int *ret_y)
 const struct view_ops cancel_view = {
     .name = "cancel",
     .title = "Cancel",
+    .popup = true,
     .bindings = {bindings, sizeof bindings / sizeof *bindings},
     .state_size = sizeof(struct cancel_state),
     .done = cancel_done,

@@ -15,11 +15,11 @@
 /* min, ideal, max, priority, grow */
 const struct table_column columns_table[] = {
     {"ID", 4, 6, 8, 0, 0, FIT_RIGHT},
-    {"NAME", 8, 14, 24, 0, 1, FIT_START},
+    {"NAME", 8, 12, 24, 0, 1, FIT_START},
     {"S", 1, 7, 7, 0, 0, FIT_START},
-    {"COROUTINE", 12, 20, 40, 3, 2, FIT_END},
-    {"WAITING ON", 10, 20, 48, 1, 3, FIT_START},
-    {"AT", 12, 22, 48, 0, 3, FIT_START},
+    {"COROUTINE", 12, 22, 44, 3, 2, FIT_END},
+    {"WAITING ON", 10, 18, 48, 1, 3, FIT_START},
+    {"AT", 12, 20, 48, 0, 3, FIT_START},
     {"AGE", 7, 7, 7, 1, 0, FIT_RIGHT},
     {"IDLE", 6, 6, 6, 2, 0, FIT_RIGHT},
     {"BUSY%", 6, 6, 6, 4, 0, FIT_RIGHT},

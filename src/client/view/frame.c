@@ -5,6 +5,7 @@
  */
 #include "client/view/frame.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,11 +22,13 @@ gone_banner(const struct model *model, char *out, size_t size)
 {
     const struct link *link = &model->link;
     uint64_t left = link->retry_ns > model->now_ns ? link->retry_ns - model->now_ns : 0;
+    char figure[FMT_SIZE];
 
     if (link->state != LINK_GONE)
         return false;
-    snprintf(out, size, "%s %s — what you see is the last that was heard; next try in %.0f s",
-        words_spinner(model->now_ns), link->reason, (double)left / 1e9);
+    snprintf(out, size, "%s next try in %.0f s; what you see is %s old: %s",
+        words_spinner(model->now_ns), ceil((double)left / 1e9),
+        fmt_duration(figure, (double)(model->now_ns - link->since_ns)), link->reason);
     return true;
 }
 
@@ -110,8 +113,13 @@ add_counts(const struct model *model, struct strip *strip)
     else
         item = strip_add(strip, 0, "", ROLE_TAB, "%llu task%s", total, WORDS_PLURAL(total));
     item->right = true;
-    if (model->window.pinned && matched > 0)
+    if (model->window.away >= 0)
+        strip_add(strip, 1, "", ROLE_TAB, "task %llu is at row %lld",
+            (unsigned long long)model->window.focus, (long long)model->window.away + 1);
+    else if (model->window.pinned && matched > 0)
         strip_add(strip, 4, "", ROLE_TAB, "row %lld", (long long)model->window.cursor + 1);
+    if (model->window.follow)
+        strip_add(strip, 2, "", ROLE_TAB, "follow");
     if (model->tags.count > 0)
         strip_add(strip, 1, "", ROLE_TAB, "%zu tagged", model->tags.count);
 }
@@ -149,10 +157,12 @@ void
 frame_draw_foot(const struct model *model, const struct view_ops *current, struct surface *surface,
     struct rect area)
 {
+    struct bindings common = current->popup ? (struct bindings){NULL, 0} : registry_common;
+
     if (area.h == 0)
         return;
     if (!frame_note_shown(model)) {
-        binding_draw_bar(current->bindings, registry_common, surface, area);
+        binding_draw_bar(current->bindings, common, surface, area);
         return;
     }
     surface_fill(surface, area, ROLE_DEFAULT, NULL);

@@ -17,6 +17,7 @@
 
 #define LABEL_COLS 7
 #define VALUE_COLS 7
+#define SECONDS_A_BAR 4
 
 static int
 graph_cols(int width)
@@ -24,6 +25,17 @@ graph_cols(int width)
     int cols = width * 27 / 100;
 
     return width < 60 ? 0 : cols > 60 ? 60 : cols;
+}
+
+/* A line over a history: all of them have the same time scale, so that what is above is
+ * simultaneous. */
+static struct sparkline
+line_of(const struct history *history)
+{
+    return (struct sparkline){.values = history->values,
+        .count = history->count,
+        .per_bar = SECONDS_A_BAR,
+        .newest = 1 + (int)(history->second % SECONDS_A_BAR)};
 }
 
 static void
@@ -114,9 +126,7 @@ static void
 draw_lag(const struct model *model, struct surface *surface, struct rect at)
 {
     const struct loop_status *loop = model_worst_loop(&model->status);
-    struct sparkline lag = {
-        model->lag.values, model->lag.count, sparkline_lag, 0, MODEL_WARN_NS, MODEL_ERROR_NS};
-    struct sparkline busy = {model->busy.values, model->busy.count, sparkline_linear, 100, 70, 90};
+    struct sparkline lag = line_of(&model->lag), busy = line_of(&model->busy);
     char figure[FMT_SIZE];
     struct strip strip = {0};
 
@@ -126,6 +136,13 @@ draw_lag(const struct model *model, struct surface *surface, struct rect at)
         surface_put(surface, x, at.y, ROLE_DIM, "no event loop has run yet");
         return;
     }
+    lag.height = sparkline_lag;
+    lag.warn = MODEL_WARN_NS;
+    lag.error = MODEL_ERROR_NS;
+    busy.height = sparkline_linear;
+    busy.to = 100;
+    busy.warn = 70;
+    busy.error = 90;
     int x = draw_graph(surface, at, "lag", &lag, words_lag_role(loop->lag_now_ns),
         words_duration(figure, loop->lag_now_ns));
     strip_add(&strip, 4, "p50", ROLE_DEFAULT, "%s", words_duration(figure, loop->lag_p50_ns))
@@ -230,6 +247,8 @@ add_growth(const struct history *history, struct strip *strip, uint8_t priority,
 
     if (isnan(growth))
         return;
+    if (fabs(growth) < 0.5)
+        growth = 0;
     strip_add(strip, priority, "", growth == 0 ? ROLE_DIM : ROLE_DEFAULT, "%s%s/min",
         growth < 0 ? "-" : "+", format(figure, fabs(growth)))
         ->width = 10;
@@ -249,12 +268,12 @@ static void
 draw_tasks(const struct model *model, struct surface *surface, struct rect at)
 {
     const struct status *status = &model->status;
-    int cols = graph_cols(at.w);
-    struct sparkline line = {model->tasks.values, model->tasks.count, sparkline_linear,
-        sparkline_peak(model->tasks.values, model->tasks.count, cols), 0, 0};
+    struct sparkline line = line_of(&model->tasks);
     char figure[FMT_SIZE];
     struct strip strip = {0};
 
+    line.role = ROLE_HEADER_LABEL;
+    sparkline_scale(&line, graph_cols(at.w));
     int x = draw_graph(
         surface, at, "tasks", &line, ROLE_STRONG, fmt_count(figure, (double)status->tasks));
     add_state(status, &strip, LOOPTOP_RUN, 0);
@@ -288,12 +307,12 @@ static void
 draw_memory(const struct model *model, struct surface *surface, struct rect at)
 {
     const struct memory_status *memory = &model->status.memory;
-    int cols = graph_cols(at.w);
-    struct sparkline line = {model->rss.values, model->rss.count, sparkline_linear,
-        sparkline_peak(model->rss.values, model->rss.count, cols), 0, 0};
+    struct sparkline line = line_of(&model->rss);
     char figure[FMT_SIZE], most[FMT_SIZE];
     struct strip strip = {0};
 
+    line.role = ROLE_HEADER_LABEL;
+    sparkline_scale(&line, graph_cols(at.w));
     int x =
         draw_graph(surface, at, "mem", &line, ROLE_STRONG, words_bytes(figure, memory->rss_bytes));
     strip_add(&strip, 2, "heap", ROLE_DEFAULT, "%s", words_bytes(figure, memory->heap_bytes))

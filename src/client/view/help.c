@@ -11,7 +11,8 @@
 #include "client/view/words.h"
 #include "looptop/version.h"
 
-#define KEYS_COLS 18
+#define KEYS_COLS 26
+#define TWO_COLUMNS 160 /* from this width on */
 
 struct help_state {
     int scroll;
@@ -48,17 +49,20 @@ static const char *const filter_lines[][2] = {
 struct page {
     struct surface *surface; /* NULL: lines are only counted */
     struct rect area;
+    int columns; /* of lines, side by side */
     int scroll, lines;
 };
 
 static void
 help_line(struct page *page, enum role role, const char *keys, const char *words)
 {
-    int line = page->lines++ - page->scroll, y = page->area.y + line;
+    int line = page->lines++ - page->scroll;
 
-    if (!page->surface || line < 0 || line >= page->area.h)
+    if (!page->surface || line < 0 || line >= page->area.h * page->columns)
         return;
-    int x = page->area.x, end = page->area.x + page->area.w;
+    int cols = page->area.w / page->columns;
+    int x = page->area.x + line / page->area.h * cols, y = page->area.y + line % page->area.h;
+    int end = x + cols;
     int columns = surface_columns(page->surface, keys);
     surface_put(page->surface, x, y, role, keys);
     x += columns < KEYS_COLS ? KEYS_COLS : columns + 1;
@@ -105,6 +109,12 @@ help_lines(struct page *page)
     return page->lines;
 }
 
+static int
+columns_of(int width)
+{
+    return width >= TWO_COLUMNS ? 2 : 1;
+}
+
 static void
 help_draw(
     const struct view *view, const struct model *model, struct surface *surface, struct rect area)
@@ -118,12 +128,13 @@ help_draw(
     in.x++;
     in.w -= 2;
     struct rect former = surface_clip(surface, in);
-    struct page page = {surface, in, state->scroll, 0};
+    struct page page = {surface, in, columns_of(area.w), state->scroll, 0};
     int lines = help_lines(&page);
     surface_unclip(surface, former);
-    if (lines - state->scroll > in.h && area.w > 12)
-        surface_printf(surface, area.x + area.w - 12, area.y + area.h - 1, ROLE_BOX, " %d more ",
-            lines - state->scroll - in.h);
+    int more = lines - state->scroll - in.h * page.columns;
+    if (more > 0 && area.w > 12)
+        surface_printf(
+            surface, area.x + area.w - 12, area.y + area.h - 1, ROLE_BOX, " %d more ", more);
 }
 
 static void
@@ -143,7 +154,7 @@ help_key(struct view *view, const struct model *model, int key, struct action *r
         state->scroll = 0;
     else
         return;
-    int most = help_lines(&page) - rows;
+    int most = help_lines(&page) - rows * columns_of(view->cols);
     if (state->scroll > most)
         state->scroll = most;
     if (state->scroll < 0)
@@ -154,6 +165,7 @@ help_key(struct view *view, const struct model *model, int key, struct action *r
 const struct view_ops help_view = {
     .name = "help",
     .title = "Help",
+    .popup = true,
     .bindings = {bindings, sizeof bindings / sizeof *bindings},
     .state_size = sizeof(struct help_state),
     .draw = help_draw,

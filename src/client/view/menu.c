@@ -52,8 +52,6 @@ menu_key(struct view *view, const struct model *model, int key, struct action *r
         ret_action->kind = ACTION_REDRAW;
     } else if (ret_action->kind == ACTION_SORT || ret_action->kind == ACTION_HIDE_COLUMN) {
         ret_action->amount = state->cursor;
-    } else if (ret_action->kind == ACTION_NONE) {
-        ret_action->kind = ACTION_REDRAW; /* keys of the table wait until the menu is closed */
     }
 }
 
@@ -73,7 +71,8 @@ menu_draw(
     const struct view *view, const struct model *model, struct surface *surface, struct rect area)
 {
     const struct menu_state *state = view->state;
-    struct rect box = rect_centre(area, MENU_COLS, columns_count + 2), in = rect_inside(box);
+    int cols = area.w >= MENU_COLS + 12 ? MENU_COLS : area.w;
+    struct rect box = rect_centre(area, cols, columns_count + 2), in = rect_inside(box);
     int first = state->cursor >= in.h ? state->cursor - in.h + 1 : 0;
 
     surface_fill(surface, box, ROLE_DEFAULT, NULL);
@@ -92,6 +91,7 @@ menu_draw(
 const struct view_ops sort_menu_view = {
     .name = "sort",
     .title = "Sort by",
+    .popup = true,
     .bindings = {sort_bindings, sizeof sort_bindings / sizeof *sort_bindings},
     .state_size = sizeof(struct menu_state),
     .init = menu_init,
@@ -102,6 +102,7 @@ const struct view_ops sort_menu_view = {
 const struct view_ops column_menu_view = {
     .name = "columns",
     .title = "Columns",
+    .popup = true,
     .bindings = {column_bindings, sizeof column_bindings / sizeof *column_bindings},
     .state_size = sizeof(struct menu_state),
     .init = menu_init,

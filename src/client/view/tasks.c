@@ -24,6 +24,7 @@ static const struct binding bindings[] = {
     {{KEYS_PAGE_DOWN, KEYS_CTRL('f')}, ACTION_PAGE, 1, 0, "", NULL},
     {{KEYS_HOME, 'g'}, ACTION_FIRST, 0, 0, "", "first row, and stay there as rows sort anew"},
     {{KEYS_END, 'G'}, ACTION_LAST, 0, 0, "", "last row"},
+    {{'F'}, ACTION_FOLLOW, 0, 0, "", "follow the selected task as rows sort anew, or no more"},
     {{KEYS_ENTER}, ACTION_OPEN, 0, 3, "detail", "look at the selected task"},
     {{'J'}, ACTION_SCROLL, 1, 0, "", "scroll the detail that stands beside the table"},
     {{'K'}, ACTION_SCROLL, -1, 0, "", NULL},
@@ -104,14 +105,16 @@ draw_row(const struct model *model, const struct table_layout *layout, const str
 }
 
 static void
-draw_marks(const struct model *model, const struct task_row *row, bool selected,
+draw_marks(const struct model *model, const struct task_row *row, int64_t index,
     struct surface *surface, struct rect line)
 {
-    bool tagged = row && tags_has(&model->tags, row->id);
+    const struct window *window = &model->window;
+    bool here = index == window->cursor && !window->seeking;
+    bool selected = here && window->away < 0;
 
-    if (selected)
-        surface_put(surface, line.x, line.y, ROLE_ACCENT, "▌");
-    if (tagged)
+    if (here)
+        surface_put(surface, line.x, line.y, selected ? ROLE_ACCENT : ROLE_DIM, "▌");
+    if (row && tags_has(&model->tags, row->id))
         surface_put(surface, line.x + 1, line.y, ROLE_TAGGED, "•");
     if (selected)
         surface_overlay(surface, line, ROLE_SELECTED);
@@ -121,19 +124,17 @@ static void
 draw_rows(const struct model *model, const struct table_layout *layout, struct surface *surface,
     struct rect area)
 {
-    const struct window *window = &model->window;
-
     for (int i = 0; i < area.h; i++) {
-        int64_t index = window->top + i;
+        int64_t index = model->window.top + i;
         const struct task_row *row = window_row(&model->page, index);
         struct rect line = {area.x, area.y + i, area.w, 1};
-        if (index >= 0 && (uint64_t)index >= model->page.matched)
+        if (index < 0 || (uint64_t)index >= model->page.matched)
             break;
         if (row)
             draw_row(model, layout, row, surface, area.x, line.y);
         else
             surface_put(surface, area.x + TABLE_GUTTER, line.y, ROLE_DIM, "· · ·");
-        draw_marks(model, row, index == window->cursor && !window->seeking, surface, line);
+        draw_marks(model, row, index, surface, line);
     }
 }
 

@@ -20,7 +20,8 @@ struct view;
 struct view_ops {
     const char *name;  /* in the command line and the configuration */
     const char *title; /* on its tab and in the help */
-    bool tab;          /* a view of its own, with a tab; else a popup or a part of another */
+    bool tab;          /* a view of its own, with a tab */
+    bool popup;        /* stands over others and takes all keys: the common ones are off */
     struct bindings bindings;
     size_t state_size; /* bytes of zeroed state given to init */
 

@@ -10,25 +10,30 @@
 struct sparkline {
     const double *values; /* borrowed, oldest first; NaN: a gap */
     size_t count;
-    /* Height 0 to 8 of a value; arg is the scale. 0: a gap is shown. */
-    int (*height)(double value, double arg);
-    double arg;
+    int per_bar; /* samples to a bar, of which the largest counts; 0: one */
+    int newest;  /* samples in the newest bar; 0: as many as in the others */
+    /* Height 1 to 8 of a value on a scale of from to to; 0: a gap is shown. */
+    int (*height)(double value, double from, double to);
+    double from, to;
     double warn, error; /* from here on in another colour; 0: never */
+    enum role role;     /* of bars below that; ROLE_DEFAULT: ROLE_GRAPH_LOW */
 };
 
 /* Draws the newest samples, the last at the right end of width columns. */
 void sparkline_draw(const struct sparkline *line, struct surface *surface, int x, int y, int width);
 
-/* Heights from 0 to the scale arg. */
-int sparkline_linear(double value, double arg);
+int sparkline_linear(double value, double from, double to);
 
 /*
  * Heights by powers of ten of nanoseconds, two heights each: 0.3 ms, 1 ms, 3 ms, ... 300 ms and
- * more, so that a bar means the same on every screen. arg is not used.
+ * more, so that a bar means the same on every screen. The scale is not used.
  */
-int sparkline_lag(double value, double arg);
+int sparkline_lag(double value, double from, double to);
 
-/* The largest of the last width values, 0 where none is known. */
-double sparkline_peak(const double *values, size_t count, int width);
+/*
+ * Sets a linear scale that shows how the last width bars moved: from the least of them to the
+ * largest, or to a fifth more where they hardly differ.
+ */
+void sparkline_scale(struct sparkline *line, int width);
 
 #endif

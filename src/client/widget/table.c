@@ -16,15 +16,6 @@ is_there(const struct table *table, int column)
     return column < table->pinned || column >= table->pinned + table->scroll;
 }
 
-/* What a column asks for when it is decided whether it is shown. */
-static int
-asks(const struct table *table, int column)
-{
-    const struct table_column *c = &table->columns[column];
-
-    return (c->priority <= 1 ? c->min : c->ideal) + 1;
-}
-
 /* Scrolled, columns come one after the other; unscrolled, the important ones first. */
 static int
 rank(const struct table *table, int column)
@@ -39,24 +30,45 @@ choose(const struct table *table, int width)
 {
     uint32_t chosen = 0;
     int used = TABLE_GUTTER;
+    bool full = false;
 
     for (int pass = 0; pass < TABLE_COLUMNS_MAX + 2; pass++) {
         for (int i = 0; i < table->count; i++) {
             if (!is_there(table, i) || rank(table, i) != pass)
                 continue;
-            if (used + asks(table, i) > width + 1 && (chosen || pass > 0))
-                continue;
-            used += asks(table, i);
+            int ideal = table->columns[i].ideal + 1;
+            full = full || (used + ideal > width + 1 && rank(table, i) > 0);
+            if (full)
+                continue; /* the room goes to the columns before, not to a small one after */
+            used += ideal;
             chosen |= 1u << i;
         }
     }
     return chosen;
 }
 
-/* Brings widths up to `to` of each column, fairly by single steps from the left; returns what is
- * left. */
+/* Brings columns from their least to their ideal width, the important ones first. */
 static int
-widen(const struct table *table, struct table_layout *layout, int room, bool beyond_ideal)
+widen(const struct table *table, struct table_layout *layout, int room)
+{
+    for (int priority = 0; priority < TABLE_COLUMNS_MAX; priority++) {
+        for (int i = 0; i < layout->count; i++) {
+            const struct table_column *c = &table->columns[layout->column[i]];
+            int step = c->ideal - layout->width[i];
+            if (c->priority != priority || step <= 0)
+                continue;
+            if (step > room)
+                step = c->grow > 0 ? room : 0; /* figures are whole or not */
+            layout->width[i] += step;
+            room -= step;
+        }
+    }
+    return room;
+}
+
+/* Shares what is left among the columns that grow. */
+static void
+grow(const struct table *table, struct table_layout *layout, int room)
 {
     bool moved = true;
 
@@ -64,12 +76,9 @@ widen(const struct table *table, struct table_layout *layout, int room, bool bey
         moved = false;
         for (int i = 0; i < layout->count && room > 0; i++) {
             const struct table_column *c = &table->columns[layout->column[i]];
-            int limit = beyond_ideal ? c->max : c->ideal;
-            int step = beyond_ideal ? c->grow : 1;
-            if (step > room)
-                step = room;
-            if (step > limit - layout->width[i])
-                step = limit - layout->width[i];
+            int step = c->grow < room ? c->grow : room;
+            if (step > c->max - layout->width[i])
+                step = c->max - layout->width[i];
             if (step <= 0)
                 continue;
             layout->width[i] += step;
@@ -77,12 +86,12 @@ widen(const struct table *table, struct table_layout *layout, int room, bool bey
             moved = true;
         }
     }
-    return room;
 }
 
 void
 table_layout(const struct table *table, int width, struct table_layout *ret_layout)
 {
+    width--; /* the last one is for the arrow that tells of more columns */
     struct table_layout layout = {.more_left = table->scroll > 0};
     uint32_t chosen = choose(table, width);
     int used = TABLE_GUTTER - 1;
@@ -96,8 +105,7 @@ table_layout(const struct table *table, int width, struct table_layout *ret_layo
             layout.more_right = true;
         }
     }
-    int room = widen(table, &layout, width - used, false);
-    widen(table, &layout, room, true);
+    grow(table, &layout, widen(table, &layout, width - used));
     int x = TABLE_GUTTER;
     for (int i = 0; i < layout.count; i++) {
         layout.x[i] = x;
