@@ -170,7 +170,7 @@ locals_write(struct json_out *out, _PyInterpreterFrame *frame, bool show)
     unsigned shown = 0, more = 0;
     json_out_key(out, "locals");
     json_out_array(out);
-    for (int i = 0; i < code->co_nlocalsplus; i++) {
+    for (int i = 0; code != NULL && i < code->co_nlocalsplus; i++) {
         PyObject *value = variable(frame, code, i);
         if (value == NULL)
             continue;

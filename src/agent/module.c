@@ -276,7 +276,7 @@ module_exec(PyObject *module)
     return -1;
 }
 
-static PyModuleDef_Slot slots[] = {{Py_mod_exec, (void *)module_exec},
+static PyModuleDef_Slot slots[] = {{Py_mod_exec, __extension__(void *) module_exec},
 #ifdef Py_mod_multiple_interpreters
     {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_NOT_SUPPORTED},
 #endif

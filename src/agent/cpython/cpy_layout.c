@@ -183,7 +183,7 @@ find_node(PyObject *vars, struct cpy_layout *layout)
     _PyThreadStateImpl *ts = (_PyThreadStateImpl *)PyThreadState_Get();
     struct llist_node *node = ts->asyncio_tasks_head.next;
     ptrdiff_t offset = (char *)node - (char *)task;
-    if (offset <= 0 || offset >= layout->task->tp_basicsize || node->next != node->prev ||
+    if (offset <= 0 || offset >= Py_TYPE(task)->tp_basicsize || node->next != node->prev ||
         node->next != &ts->asyncio_tasks_head)
         return -ENOTSUP;
     layout->node = offset;
