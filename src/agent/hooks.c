@@ -30,11 +30,17 @@ note_loop(PyObject *loop, void *arg)
 }
 
 int
+hooks_measure(char *reason, size_t size)
+{
+    return installed ? 0 : cpy_calibrate(reason, size);
+}
+
+int
 hooks_install(char *reason, size_t size)
 {
     if (installed)
         return 0;
-    if (cpy_calibrate(reason, size) < 0 || loops_init(reason, size) < 0 || paths_init() < 0)
+    if (loops_init(reason, size) < 0 || paths_init() < 0)
         return -ENOTSUP;
     hooks_interp = PyInterpreterState_Get();
     if (hooks_loop_install(reason, size) < 0 || hooks_task_install(reason, size) < 0)
