@@ -107,7 +107,7 @@ stopping(void)
 static void
 try_install(void)
 {
-    char reason[192];
+    char reason[192] = "no memory";
     if (agent_hooks() != LOOPTOP_HOOKS_WAITING || !cpy_asyncio_ready())
         return;
     int rc = hooks_measure(reason, sizeof reason);
