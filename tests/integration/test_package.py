@@ -29,7 +29,12 @@ class Agent:
         calls.append(("stop",))
         self.path = None
     def asyncio_imported(self):
-        import sys
+        # another thread must be able to import it while the import is not over
+        import sys, threading
+        thread = threading.Thread(target=__import__, args=("asyncio",))
+        thread.start()
+        thread.join(10)
+        assert not thread.is_alive()
         calls.append(("imported", hasattr(sys.modules["asyncio"], "run")))
     def socket_path(self):
         return self.path

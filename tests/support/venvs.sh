@@ -34,10 +34,10 @@ fill()
     : >"$venv/failed"
     pip="$venv/bin/python -m pip --disable-pip-version-check install -q --retries 1 --timeout 30 --only-binary :all:"
     # shellcheck disable=SC2086 # lists of words
-    $pip $packages >"$venv/log" 2>&1 && return 0
+    $pip $packages >"$venv/venv.log" 2>&1 && return 0
     for package in $packages; do
         # shellcheck disable=SC2086
-        $pip "$package" >>"$venv/log" 2>&1 || echo "$package" >>"$venv/failed"
+        $pip "$package" >>"$venv/venv.log" 2>&1 || echo "$package" >>"$venv/failed"
     done
 }
 
@@ -49,9 +49,10 @@ make_venv()
     case $python in /usr/bin/*) options=--system-site-packages ;; esac
     echo "  VENV    $version ($python)"
     rm -rf "$venv"
+    mkdir -p "$venv"
     # shellcheck disable=SC2086
-    if ! "$python" -m venv $options "$venv" >"$venv.log" 2>&1; then
-        echo "venvs: $python cannot make a venv: $(tail -n 1 "$venv.log")" >&2
+    if ! "$python" -m venv $options "$venv" >"$venv/venv.log" 2>&1; then
+        echo "venvs: $python cannot make a venv: $(tail -n 1 "$venv/venv.log")" >&2
         return 1
     fi
     fill "$venv"

@@ -233,12 +233,14 @@ class _StandIn:
 
 
 def _asyncio_imported():
-    # The importing thread holds asyncio's module lock here, and _initializing is still set: the
-    # agent's threads must look into sys.modules itself, not import or PyImport_GetModule.
     if _finder is None:
         return
     _forget_asyncio()
     try:
+        # This thread holds asyncio's import lock. The agent's thread, for which we wait, would wait
+        # for the lock when it asks for the module, unless it is said to be complete, as it is.
+        spec = sys.modules["asyncio"].__spec__
+        spec._initializing = False
         _agent.asyncio_imported()
     except Exception as error:
         _warn("asyncio could not be hooked: %s" % error)
