@@ -222,15 +222,32 @@ check_message(const cJSON *message, uint64_t *ret_id)
     return id && json_in_whole(id, ret_id) == 0 && *ret_id > 0 ? 0 : -EPROTO;
 }
 
+/* Parses a line that is one JSON value and nothing else. */
+static cJSON *
+parse_line(const char *line, size_t n)
+{
+    const char *end = NULL;
+    cJSON *message;
+
+    if (too_many_values(line, n))
+        return NULL;
+    message = cJSON_ParseWithLengthOpts(line, n, &end, false);
+    while (message && end < line + n && strchr(" \t\r\n", *end) && *end)
+        end++;
+    if (message && end < line + n) {
+        cJSON_Delete(message);
+        return NULL;
+    }
+    return message;
+}
+
 /* Takes the first line out of the buffer and parses it; NULL where it is no message. */
 static cJSON *
 take_line(struct conn *conn, uint64_t *ret_id)
 {
-    cJSON *message = NULL;
+    cJSON *message = parse_line(conn->in.data, conn->line_len);
     uint64_t id = 0;
 
-    if (!too_many_values(conn->in.data, conn->line_len))
-        message = cJSON_ParseWithLength(conn->in.data, conn->line_len);
     buf_consume(&conn->in, conn->line_len);
     conn->line_len = 0;
     conn->scanned = 0;
