@@ -23,12 +23,14 @@
 #include "common/fmt.h"
 #include "looptop/limits.h"
 #include "looptop/protocol.h"
+#include "proto/json_check.h"
 #include "proto/json_out.h"
 #include "vendor/cjson/cJSON.h"
 
 #define CONN_SEND_MAX (1024 * 1024)
 #define CONN_READ_SIZE (256 * 1024)
 #define CONN_VALUES_MAX 1000000 /* JSON values in one line */
+#define CONN_DEPTH_MAX 32       /* nesting of a line */
 #define CONN_KEPT_MAX 64        /* messages set aside by conn_call */
 
 struct kept {
@@ -222,23 +224,12 @@ check_message(const cJSON *message, uint64_t *ret_id)
     return id && json_in_whole(id, ret_id) == 0 && *ret_id > 0 ? 0 : -EPROTO;
 }
 
-/* Parses a line that is one JSON value and nothing else. */
 static cJSON *
 parse_line(const char *line, size_t n)
 {
-    const char *end = NULL;
-    cJSON *message;
-
-    if (too_many_values(line, n))
+    if (too_many_values(line, n) || json_check(line, n - 1, CONN_DEPTH_MAX, NULL, NULL) < 0)
         return NULL;
-    message = cJSON_ParseWithLengthOpts(line, n, &end, false);
-    while (message && end < line + n && strchr(" \t\r\n", *end) && *end)
-        end++;
-    if (message && end < line + n) {
-        cJSON_Delete(message);
-        return NULL;
-    }
-    return message;
+    return cJSON_ParseWithLength(line, n);
 }
 
 /* Takes the first line out of the buffer and parses it; NULL where it is no message. */

@@ -266,6 +266,9 @@ test_gathers_pages(void **state)
     struct task_page page;
 
     (void)state;
+    assert_int_equal(decode_row("", &page), 0);
+    assert_int_equal(task_list_add(&list, &page), 0);
+    assert_int_equal(list.count, 0);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(decode_row(ROW "," ROW, &page), 0);
         assert_int_equal(task_list_add(&list, &page), 0);

@@ -12,30 +12,36 @@
 
 #define ROWS_STEP 4096
 
+/* Makes room for count rows and one more page. */
+static int
+reserve(struct task_list *list, size_t count)
+{
+    struct task_page *pages = realloc(list->pages, (list->pages_count + 1) * sizeof(*pages));
+    size_t capacity = count + count / 2 + ROWS_STEP;
+    const struct task_row **rows;
+
+    if (!pages)
+        return -ENOMEM;
+    list->pages = pages;
+    if (count <= list->capacity)
+        return 0;
+    rows = realloc(list->rows, capacity * sizeof(*rows));
+    if (!rows)
+        return -ENOMEM;
+    list->rows = rows;
+    list->capacity = capacity;
+    return 0;
+}
+
 int
 task_list_add(struct task_list *list, struct task_page *page)
 {
     size_t need = list->count + page->count;
-    struct task_page *pages = NULL;
-    const struct task_row **rows = list->rows;
-    int r = need > TASK_LIST_MAX ? -E2BIG : 0;
+    int r = need > TASK_LIST_MAX ? -E2BIG : reserve(list, need);
 
-    if (r == 0)
-        pages = realloc(list->pages, (list->pages_count + 1) * sizeof(*pages));
-    if (pages)
-        list->pages = pages;
-    if (pages && need > list->capacity) {
-        size_t capacity = need + need / 2 + ROWS_STEP;
-
-        rows = realloc(list->rows, capacity * sizeof(*rows));
-        if (rows) {
-            list->rows = rows;
-            list->capacity = capacity;
-        }
-    }
-    if (r < 0 || !pages || !list->rows || need > list->capacity) {
+    if (r < 0) {
         task_page_done(page);
-        return r < 0 ? r : -ENOMEM;
+        return r;
     }
     for (size_t i = 0; i < page->count; i++)
         list->rows[list->count++] = &page->rows[i];
