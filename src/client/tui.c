@@ -21,8 +21,6 @@
 #include "client/screen/tty_guard.h"
 #include "client/theme/load.h"
 #include "client/tui_impl.h"
-#include "client/view/registry.h"
-#include "client/view/tasks.h"
 #include "common/clock.h"
 
 #define STATUS_DONE 0
@@ -30,77 +28,21 @@
 #define TICK_MS 1000     /* the clock in the header */
 #define TICK_BUSY_MS 150 /* while something is waited for: it turns */
 
-/* The detail has the keys where it does not stand beside the table. */
-bool
-tui_detail_has_keys(const struct tui *tui)
-{
-    return tui->detail.ops && (tui->detail_full || tui->layout.side.w == 0);
-}
-
-/* Shares the screen out among what is open. */
 void
 tui_layout(struct tui *tui)
 {
-    struct tui *t = tui;
-    struct layout *layout = &t->layout;
-
-    layout_make(t->surface.cols, t->surface.rows, t->detail.ops && !t->detail_full, layout);
-    view_resize(&t->header, &t->model, layout->header.w, layout->header.h);
-    view_resize(&t->tasks, &t->model, layout->body.w, layout->body.h);
-    window_set_height(&t->model.window, &t->model.page, tasks_rows(layout->body.h));
-    if (t->detail.ops) {
-        struct rect area = layout->side.w > 0 ? layout->side : layout->body;
-        view_resize(&t->detail, &t->model, area.w, area.h);
-    }
-    if (t->popup.ops)
-        view_resize(&t->popup, &t->model, t->surface.cols, t->surface.rows);
-    t->dirty = true;
-}
-
-static const struct view_ops *
-current_ops(const struct tui *tui)
-{
-    if (tui->popup.ops)
-        return tui->popup.ops;
-    return tui_detail_has_keys(tui) ? tui->detail.ops : tui->tasks.ops;
-}
-
-static void
-draw_views(struct tui *tui)
-{
-    const struct model *model = &tui->model;
-    struct surface *surface = &tui->surface;
-    const struct layout *layout = &tui->layout;
-
-    view_draw(&tui->header, model, surface, layout->header);
-    frame_draw_tabs(model, tui->tasks.ops, surface, layout->tabs);
-    if (tui_detail_has_keys(tui)) {
-        view_draw(&tui->detail, model, surface, layout->body);
-    } else {
-        view_draw(&tui->tasks, model, surface, layout->body);
-        if (tui->detail.ops)
-            view_draw(&tui->detail, model, surface, layout->side);
-    }
-    frame_draw_foot(model, current_ops(tui), surface, layout->bar);
-    if (tui->popup.ops)
-        view_draw(&tui->popup, model, surface,
-            (struct rect){0, 0, surface->cols, surface->rows - layout->bar.h});
+    screen_layout(&tui->parts, &tui->model, tui->surface.cols, tui->surface.rows);
+    tui->dirty = true;
 }
 
 static void
 draw(struct tui *tui)
 {
-    int x = -1, y = 0;
+    int x, y;
 
-    surface_clear(&tui->surface);
-    draw_views(tui);
-    if (tui->prompt.open)
-        frame_draw_prompt(&tui->prompt, &tui->surface, &x, &y);
-    else if (tui->popup.ops && tui->popup.ops->cursor &&
-             !tui->popup.ops->cursor(&tui->popup, &x, &y))
-        x = -1;
-    surface_curses_cursor(tui->screen, x, y);
-    (void)surface_curses_show(tui->screen, &tui->surface);
+    screen_draw(&tui->parts, &tui->model, &tui->surface, &x, &y);
+    surface_curses_cursor(tui->terminal, x, y);
+    (void)surface_curses_show(tui->terminal, &tui->surface);
     tui->dirty = false;
 }
 
@@ -109,7 +51,7 @@ follow_size(struct tui *tui)
 {
     int cols, rows;
 
-    surface_curses_size(tui->screen, &cols, &rows);
+    surface_curses_size(tui->terminal, &cols, &rows);
     if (cols == tui->surface.cols && rows == tui->surface.rows)
         return;
     if (surface_resize(&tui->surface, cols, rows) == 0)
@@ -126,12 +68,12 @@ take_signals(struct tui *tui)
         case SIGWINCH:
             break;
         case SIGTSTP:
-            surface_curses_suspend(tui->screen);
+            surface_curses_suspend(tui->terminal);
             tty_guard_stop();
-            surface_curses_resume(tui->screen);
+            surface_curses_resume(tui->terminal);
             break;
         case SIGCONT:
-            surface_curses_redraw(tui->screen);
+            surface_curses_redraw(tui->terminal);
             break;
         default:
             tui->quit = true;
@@ -146,7 +88,7 @@ take_keys(struct tui *tui)
 {
     int key;
 
-    while (!tui->quit && (key = surface_curses_key(tui->screen)) != KEYS_NONE) {
+    while (!tui->quit && (key = surface_curses_key(tui->terminal)) != KEYS_NONE) {
         tui_key(tui, key);
         tui->dirty = true;
     }
@@ -262,7 +204,7 @@ open_screen(struct tui *tui)
     tui->signals = tty_guard_signals();
     if (tui->signals < 0)
         return tui->signals;
-    int error = surface_curses_open(&options, &tui->screen, why, sizeof why);
+    int error = surface_curses_open(&options, &tui->terminal, why, sizeof why);
     if (error < 0)
         fprintf(stderr, "looptop: %s\n", why);
     return error;
@@ -286,9 +228,7 @@ start(struct tui *tui, const struct tui_options *options)
         options->pid, model->name, sizeof model->name, model->command, sizeof model->command);
     int error = load_themes(tui);
     if (!error)
-        error = view_open(&tui->header, &header_view, model);
-    if (!error)
-        error = view_open(&tui->tasks, &tasks_view, model);
+        error = screen_open(&tui->parts, model);
     return error ? error : open_screen(tui);
 }
 
@@ -296,11 +236,8 @@ static void
 stop(struct tui *tui)
 {
     tui_request_forget(tui, "looptop was left");
-    view_close(&tui->popup);
-    view_close(&tui->detail);
-    view_close(&tui->tasks);
-    view_close(&tui->header);
-    surface_curses_close(tui->screen);
+    screen_close(&tui->parts);
+    surface_curses_close(tui->terminal);
     tty_guard_signals_end(tui->signals);
     surface_done(&tui->surface);
     model_done(&tui->model);

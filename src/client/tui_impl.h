@@ -11,9 +11,7 @@
 #include "client/model/model.h"
 #include "client/screen/surface_curses.h"
 #include "client/tui.h"
-#include "client/view/frame.h"
-#include "client/view/layout.h"
-#include "client/view/view.h"
+#include "client/view/screen.h"
 
 struct cJSON;
 
@@ -84,12 +82,9 @@ struct tui {
     struct tui_find find;
 
     struct theme theme, mono;
-    struct surface_curses *screen;
+    struct surface_curses *terminal;
     struct surface surface;
-    struct layout layout;
-    struct view header, tasks, detail, popup;
-    bool detail_full; /* the detail has the whole body, though it could stand beside */
-    struct frame_prompt prompt;
+    struct screen parts;
     enum action_kind prompt_for;            /* ACTION_FILTER or ACTION_FIND */
     char prompt_former[LOOPTOP_FILTER_MAX]; /* the filter before the prompt */
     struct line_history filters, finds;
@@ -99,7 +94,6 @@ struct tui {
 
 /* tui.c */
 void tui_layout(struct tui *tui);
-bool tui_detail_has_keys(const struct tui *tui);
 
 /* tui_link.c */
 void tui_link_opened(struct tui *tui);

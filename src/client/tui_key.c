@@ -16,8 +16,8 @@
 static void
 open_popup(struct tui *tui, const struct view_ops *ops)
 {
-    view_close(&tui->popup);
-    if (view_open(&tui->popup, ops, &tui->model) < 0)
+    view_close(&tui->parts.popup);
+    if (view_open(&tui->parts.popup, ops, &tui->model) < 0)
         model_note(&tui->model, NOTE_ERROR, "out of memory");
     tui_layout(tui);
 }
@@ -26,7 +26,7 @@ static void
 open_prompt(struct tui *tui, enum action_kind what)
 {
     bool filter = what == ACTION_FILTER;
-    struct frame_prompt *prompt = &tui->prompt;
+    struct frame_prompt *prompt = &tui->parts.prompt;
 
     memset(prompt, 0, sizeof *prompt);
     prompt->open = true;
@@ -49,7 +49,7 @@ try_filter(struct tui *tui, const char *text)
 static void
 close_prompt(struct tui *tui, bool keep)
 {
-    struct frame_prompt *prompt = &tui->prompt;
+    struct frame_prompt *prompt = &tui->parts.prompt;
     bool filter = tui->prompt_for == ACTION_FILTER;
 
     if (keep)
@@ -64,7 +64,7 @@ close_prompt(struct tui *tui, bool keep)
 static void
 prompt_key(struct tui *tui, int key)
 {
-    struct frame_prompt *prompt = &tui->prompt;
+    struct frame_prompt *prompt = &tui->parts.prompt;
 
     if (key == KEYS_ENTER && prompt->error[0] == '\0')
         close_prompt(tui, true);
@@ -84,10 +84,11 @@ follow_cursor(struct tui *tui)
 {
     uint64_t id = tui->model.selected.id;
 
-    if (!tui->detail.ops || tui_detail_has_keys(tui) || id == 0 || id == tui->model.detail.id)
+    if (!tui->parts.detail.ops || screen_detail_has_keys(&tui->parts) || id == 0 ||
+        id == tui->model.detail.id)
         return;
     detail_open(&tui->model.detail, id);
-    detail_rewind(&tui->detail);
+    detail_rewind(&tui->parts.detail);
     tui->stack_due_ns = 0;
 }
 
@@ -103,9 +104,9 @@ open_detail(struct tui *tui)
     }
     if (!model->window.pinned)
         window_pin(&model->window, &model->page);
-    if (tui->detail.ops) {
-        tui->detail_full = true;
-    } else if (view_open(&tui->detail, &detail_view, model) < 0) {
+    if (tui->parts.detail.ops) {
+        tui->parts.detail_full = true;
+    } else if (view_open(&tui->parts.detail, &detail_view, model) < 0) {
         model_note(model, NOTE_ERROR, "out of memory");
         return;
     }
@@ -117,12 +118,12 @@ open_detail(struct tui *tui)
 static void
 close_detail(struct tui *tui)
 {
-    if (tui->detail_full && tui->surface.cols >= LAYOUT_SIDE_COLS) {
-        tui->detail_full = false; /* beside the table again */
+    if (tui->parts.detail_full && tui->surface.cols >= LAYOUT_SIDE_COLS) {
+        tui->parts.detail_full = false; /* beside the table again */
     } else {
-        view_close(&tui->detail);
+        view_close(&tui->parts.detail);
         detail_done(&tui->model.detail);
-        tui->detail_full = false;
+        tui->parts.detail_full = false;
     }
     tui_layout(tui);
 }
@@ -130,9 +131,9 @@ close_detail(struct tui *tui)
 static void
 go_back(struct tui *tui)
 {
-    if (tui->popup.ops)
-        view_close(&tui->popup);
-    else if (tui->detail.ops)
+    if (tui->parts.popup.ops)
+        view_close(&tui->parts.popup);
+    else if (tui->parts.detail.ops)
         close_detail(tui);
     else if (tui->model.query.filter)
         try_filter(tui, "");
@@ -145,7 +146,7 @@ static bool
 one_task(const struct tui *tui, struct tag *ret_tag, bool *ret_ended)
 {
     const struct model *model = &tui->model;
-    bool detail = tui_detail_has_keys(tui);
+    bool detail = screen_detail_has_keys(&tui->parts);
     const struct task_row *row =
         detail ? detail_row(&model->detail) : window_selected(&model->window, &model->page);
 
@@ -164,7 +165,7 @@ ask_cancel(struct tui *tui)
     struct model *model = &tui->model;
     const char *readonly = model_readonly(model);
     const struct tag *tags = model->tags.tags;
-    size_t count = tui_detail_has_keys(tui) ? 0 : model->tags.count;
+    size_t count = screen_detail_has_keys(&tui->parts) ? 0 : model->tags.count;
     struct tag one;
     bool ended;
 
@@ -181,8 +182,8 @@ ask_cancel(struct tui *tui)
         count = 1;
     }
     open_popup(tui, &cancel_view);
-    if (tui->popup.ops && cancel_ask(&tui->popup, tags, count) < 0)
-        view_close(&tui->popup);
+    if (tui->parts.popup.ops && cancel_ask(&tui->parts.popup, tags, count) < 0)
+        view_close(&tui->parts.popup);
 }
 
 static void
@@ -190,8 +191,8 @@ do_sort(struct tui *tui, int column)
 {
     struct model *model = &tui->model;
 
-    if (tui->popup.ops == &sort_menu_view)
-        view_close(&tui->popup);
+    if (tui->parts.popup.ops == &sort_menu_view)
+        view_close(&tui->parts.popup);
     model->query.sort = columns_key(column);
     model->query.reverse = false;
     tui_table_changed(tui);
@@ -295,7 +296,7 @@ do_rest(struct tui *tui, const struct action *action)
         tui->quit = true;
         break;
     case ACTION_REPAINT:
-        surface_curses_redraw(tui->screen);
+        surface_curses_redraw(tui->terminal);
         break;
     case ACTION_PAUSE:
         do_pause(tui);
@@ -323,12 +324,12 @@ do_rest(struct tui *tui, const struct action *action)
         tui_find_start(tui, tui->find.text, (int)action->amount);
         break;
     case ACTION_SCROLL:
-        if (tui->detail.ops)
-            detail_scroll(&tui->detail, model, (int)action->amount);
+        if (tui->parts.detail.ops)
+            detail_scroll(&tui->parts.detail, model, (int)action->amount);
         break;
     case ACTION_CANCEL:
         tui_request_cancel(tui, action->ids, action->count, action->text);
-        view_close(&tui->popup);
+        view_close(&tui->parts.popup);
         break;
     default:
         break;
@@ -338,12 +339,10 @@ do_rest(struct tui *tui, const struct action *action)
 void
 tui_key(struct tui *tui, int key)
 {
-    struct view *view = tui->popup.ops             ? &tui->popup
-                        : tui_detail_has_keys(tui) ? &tui->detail
-                                                   : &tui->tasks;
+    struct view *view = screen_active(&tui->parts);
     struct action action;
 
-    if (tui->prompt.open) {
+    if (tui->parts.prompt.open) {
         prompt_key(tui, key);
         return;
     }

@@ -68,7 +68,7 @@ forget_process(struct tui *tui)
     model->have_page = model->have_status = false;
     tags_clear(&model->tags);
     window_home(&model->window);
-    view_close(&tui->detail);
+    view_close(&tui->parts.detail);
     detail_done(&model->detail);
     model_note(model, NOTE_WARNING, "process %d is another one now", (int)model->pid);
     tui_layout(tui);

@@ -108,7 +108,7 @@ tui_request_detail(struct tui *tui)
     struct model *model = &tui->model;
     char params[96];
 
-    if (!tui->detail.ops || detail->id == 0 || model->paused || detail->gone ||
+    if (!tui->parts.detail.ops || detail->id == 0 || model->paused || detail->gone ||
         model->now_ns < tui->stack_due_ns || tui_request_find(tui, REQUEST_STACK) ||
         tui_request_find(tui, REQUEST_ROW))
         return;

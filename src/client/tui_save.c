@@ -58,7 +58,7 @@ tui_save(struct tui *tui)
 
     buf_init(&buf, SAVE_MAX);
     surface_dump(&tui->surface, &buf);
-    if (tui->detail.ops) {
+    if (tui->parts.detail.ops) {
         buf_puts(&buf, "\n");
         detail_text(model, &buf);
     }
@@ -113,7 +113,7 @@ tui_copy(struct tui *tui)
 
     buf_init(&text, COPY_MAX);
     buf_init(&sequence, 2 * COPY_MAX);
-    if (tui_detail_has_keys(tui)) {
+    if (screen_detail_has_keys(&tui->parts)) {
         detail_text(model, &text);
     } else if (!row_text(model, &text)) {
         model_note(model, NOTE_INFO, "no task is selected");
@@ -127,6 +127,6 @@ tui_copy(struct tui *tui)
         model_note(model, NOTE_ERROR, "too much to copy");
         return;
     }
-    surface_curses_raw(tui->screen, sequence.data, sequence.len);
+    surface_curses_raw(tui->terminal, sequence.data, sequence.len);
     model_note(model, NOTE_INFO, "copied, if the terminal takes it (OSC 52)");
 }

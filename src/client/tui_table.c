@@ -174,9 +174,9 @@ tui_table_take(struct tui *tui, const struct cJSON *result, const struct asked *
     tui->good_generation = asked->generation;
     snprintf(tui->good_filter, sizeof tui->good_filter, "%s", model->filter);
     tui->held = model->paused;
-    if (tui->prompt.open && strcmp(tui->prompt.edit.text, model->filter) == 0) {
-        tui->prompt.error[0] = '\0';
-        tui->prompt.column = 0;
+    if (tui->parts.prompt.open && strcmp(tui->parts.prompt.edit.text, model->filter) == 0) {
+        tui->parts.prompt.error[0] = '\0';
+        tui->parts.prompt.column = 0;
     }
     model_take_page(model, &page, asked->focus);
     tui->dirty = true;
@@ -205,9 +205,9 @@ tui_table_refused(
     }
     if (request->asked.generation != tui->generation)
         return;
-    if (tui->prompt.open && tui->prompt_for == ACTION_FILTER) {
-        snprintf(tui->prompt.error, sizeof tui->prompt.error, "%s", text);
-        tui->prompt.column = column;
+    if (tui->parts.prompt.open && tui->prompt_for == ACTION_FILTER) {
+        snprintf(tui->parts.prompt.error, sizeof tui->parts.prompt.error, "%s", text);
+        tui->parts.prompt.column = column;
     } else {
         model_note(model, NOTE_ERROR, "%s", text);
     }
