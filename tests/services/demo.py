@@ -37,11 +37,9 @@ class Tasks:
     def __init__(self):
         self.running = set()
 
-    def spawn(self, coroutine, name):
-        task = asyncio.create_task(coroutine, name=name)
+    def keep(self, task):
         self.running.add(task)
         task.add_done_callback(self.running.discard)
-        return task
 
     async def stop(self):
         tasks = list(self.running)
@@ -75,7 +73,8 @@ class Database(Tasks):
         return self.server.sockets[0].getsockname()[1]
 
     def accept(self, reader, writer):
-        self.spawn(self.session(reader, writer), f"db-server-{next(self.sessions)}")
+        name = f"db-server-{next(self.sessions)}"
+        self.keep(asyncio.create_task(self.session(reader, writer), name=name))
 
     async def session(self, reader, writer):
         try:
@@ -122,7 +121,7 @@ class Pool(Tasks):
         self.idle = asyncio.Queue()
         for number in range(1, DB_CONNECTIONS + 1):
             connection = Connection(port)
-            self.spawn(connection.run(), f"db-connection-{number}")
+            self.keep(asyncio.create_task(connection.run(), name=f"db-connection-{number}"))
             self.idle.put_nowait(connection)
 
     async def query(self, seconds):
@@ -156,10 +155,10 @@ class Shop(Tasks):
         self.database = Database()
         self.pool = Pool(await self.database.start())
         for number in range(1, WORKERS + 1):
-            self.spawn(self.work(), f"worker-{number}")
-        self.spawn(self.every(1, self.publish), "publish-news")
-        self.spawn(self.every(5, self.restock), "restock-every-5s")
-        self.spawn(self.every(2, self.flush_metrics), "flush-metrics")
+            self.keep(asyncio.create_task(self.work(), name=f"worker-{number}"))
+        self.keep(asyncio.create_task(self.every(1, self.publish), name="publish-news"))
+        self.keep(asyncio.create_task(self.every(5, self.restock), name="restock-every-5s"))
+        self.keep(asyncio.create_task(self.every(2, self.flush_metrics), name="flush-metrics"))
         self.server = await asyncio.start_server(self.accept, "127.0.0.1", port)
         return self.server.sockets[0].getsockname()[1]
 
@@ -170,7 +169,7 @@ class Shop(Tasks):
         await self.database.stop()
 
     def accept(self, reader, writer):
-        self.spawn(self.serve(reader, writer), "connection")
+        self.keep(asyncio.create_task(self.serve(reader, writer), name="connection"))
 
     async def serve(self, reader, writer):
         """One connection, any number of requests."""
@@ -200,7 +199,7 @@ class Shop(Tasks):
         self.jobs.put_nowait(number)
         # the flaw: nobody ever acknowledges, so the tasks pile up
         self.audits += 1
-        self.spawn(self.audit(), f"audit-{number}")
+        self.keep(asyncio.create_task(self.audit(), name=f"audit-{number}"))
         return b"ordered\n"
 
     async def audit(self):
