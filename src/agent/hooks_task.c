@@ -60,7 +60,8 @@ set_name(struct record *record, PyObject *name)
     if (!plain) {
         number = 0;
         text[len] = '\0';
-        memcpy(record->name, text, len + 1);
+        for (size_t i = 0; i <= len; i++)
+            STORE(record->name[i], text[i]);
     }
     STORE(record->name_number, number);
 }

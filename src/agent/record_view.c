@@ -27,6 +27,14 @@ state_of(const struct record *record, uint32_t index, unsigned flags, bool runni
     return LOAD(record->woken) != 0 ? LOOPTOP_READY : LOOPTOP_WAIT;
 }
 
+/* Whether what was read is still the record of id: reads before it are done before. */
+static bool
+still(const struct record *record, uint64_t id)
+{
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    return LOAD(record->id) == id;
+}
+
 static bool
 is_running(const struct record *record, uint32_t index)
 {
@@ -44,7 +52,7 @@ record_view_state(
     *ret_id = id;
     *ret_loop = LOAD(record->loop) % LOOPS_MAX;
     *ret_state = state_of(record, index, LOAD(record->flags), is_running(record, index));
-    return LOAD_ACQUIRE(record->id) == id;
+    return still(record, id);
 }
 
 static void
@@ -102,7 +110,7 @@ record_view_read(uint32_t index, uint64_t now, struct record_view *view)
     view->at_stale = ended == 0 && view->state != LOOPTOP_NEW &&
                      LOAD(record->at_step) != (uint32_t)view->steps + (view->state == LOOPTOP_RUN);
     copy_name(record, view->name);
-    return LOAD_ACQUIRE(record->id) == view->id;
+    return still(record, view->id);
 }
 
 uint32_t

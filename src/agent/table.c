@@ -123,7 +123,10 @@ table_new(void *task)
         ADD(table_counts.untracked, 1);
         return NULL;
     }
-    memset(record, 0, offsetof(struct record, name));
+    __atomic_thread_fence(__ATOMIC_RELEASE); /* whoever sees what follows sees that the id was 0 */
+    uint64_t *words = (uint64_t *)record;
+    for (size_t i = 1; i < offsetof(struct record, name) / sizeof *words; i++)
+        STORE(words[i], 0);
     STORE(record->task, task);
     ADD(table_counts.live, 1);
     STORE_RELEASE(record->id, ++last_id);
