@@ -150,14 +150,19 @@ asks_eager(PyObject *kwargs)
     return value != NULL && value != Py_False && value != Py_None;
 }
 
-/* Whether Task.__init__ has run the first step: the coroutine has left its start, or is done. */
+/*
+ * Whether Task.__init__ has run the first step: the coroutine has left its start, or is done. Of an
+ * object that is no coroutine, but acts as one, only its loop tells: it runs.
+ */
 static bool
 did_start(PyObject *task)
 {
     PyObject *coro = cpy_task_field(task, cpy_layout.coro);
     if (cpy_task_state(task) != CPY_PENDING || coro == NULL)
         return true;
-    return cpy_is_gen(coro) && !cpyv_gen_created((PyGenObject *)coro);
+    if (cpy_is_gen(coro))
+        return !cpyv_gen_created((PyGenObject *)coro);
+    return LOAD(loops_of(cpy_task_field(task, cpy_layout.loop))->state) == LOOP_RUNNING;
 }
 
 static int
