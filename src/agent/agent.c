@@ -40,6 +40,7 @@ __attribute__((visibility("default"))) struct looptop_agent_state looptop_agent_
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static bool running, paused, readonly, prepared;
+static bool child_restarts; /* in a forked child: the parent's agent was running */
 
 bool
 agent_running(void)
@@ -122,6 +123,8 @@ prepare_socket(char *reason, size_t size)
     return 0;
 }
 
+static void in_child(void);
+
 /* What is made once and stays. */
 static int
 prepare(void)
@@ -130,13 +133,15 @@ prepare(void)
         return 0;
     if (table_init() < 0 || names_init() < 0)
         return -ENOMEM;
+    if (pthread_atfork(NULL, NULL, in_child) != 0)
+        return -ENOMEM;
     ticks_init();
     prepared = true;
     return 0;
 }
 
 static int
-start_threads(char *reason, size_t size)
+start_threads(bool walk, char *reason, size_t size)
 {
     int rc = prepare_socket(reason, size);
     if (rc < 0)
@@ -145,7 +150,7 @@ start_threads(char *reason, size_t size)
     looptop_agent_state.message[0] = '\0';
     agent_set_hooks(LOOPTOP_HOOKS_WAITING);
     rc = io_start(looptop_agent_state.socket);
-    if (rc == 0 && (rc = gil_start()) < 0)
+    if (rc == 0 && (rc = gil_start(walk)) < 0)
         io_stop(1);
     if (rc < 0) {
         agent_unlink();
@@ -155,8 +160,8 @@ start_threads(char *reason, size_t size)
     return rc;
 }
 
-int
-agent_start(bool want_readonly, char *reason, size_t size)
+static int
+start(bool want_readonly, bool walk, char *reason, size_t size)
 {
     pthread_mutex_lock(&lock);
     int rc = -EALREADY;
@@ -165,12 +170,18 @@ agent_start(bool want_readonly, char *reason, size_t size)
         if (rc < 0)
             (void)snprintf(reason, size, "no memory for the tables");
         else
-            rc = start_threads(reason, size);
+            rc = start_threads(walk, reason, size);
         STORE(readonly, want_readonly);
         STORE(running, rc == 0);
     }
     pthread_mutex_unlock(&lock);
     return rc;
+}
+
+int
+agent_start(bool want_readonly, char *reason, size_t size)
+{
+    return start(want_readonly, true, reason, size);
 }
 
 void
@@ -250,32 +261,43 @@ agent_resume(void)
 {
     if (paused) {
         paused = false;
-        if (io_resume() < 0 || gil_start() < 0)
+        if (io_resume() < 0 || gil_start(false) < 0)
             agent_refuse("the agent's threads could not be started again after a fork");
     }
     pthread_mutex_unlock(&lock);
+}
+
+/*
+ * Any fork, Python's or not, in the child: the threads are not here, the descriptors are the parent's.
+ * Only what is allowed between fork and exec.
+ */
+static void
+in_child(void)
+{
+    child_restarts = running;
+    STORE(hooks_active, false);
+    STORE(running, false);
+    paused = false;
+    agent_set_hooks(LOOPTOP_HOOKS_DORMANT);
+    looptop_agent_state.socket[0] = '\0';
+    io_abandon();
+    gil_abandon();
 }
 
 void
 agent_child(void)
 {
     char reason[256];
-    pthread_mutex_init(&lock, NULL);
-    bool was_running = running;
-    STORE(hooks_active, false);
-    paused = false;
-    STORE(running, false);
-    looptop_agent_state.socket[0] = '\0';
     if (!prepared)
         return;
-    io_abandon();
-    gil_abandon();
+    pthread_mutex_init(&lock, NULL);
     loops_reset();
     table_reset();
     memory_reset();
     STORE(population_walking, false);
-    if (was_running)
-        (void)agent_start(readonly, reason, sizeof reason);
+    /* the parent's tasks are not the child's: those that go on here are taken in as they step */
+    if (child_restarts)
+        (void)start(readonly, false, reason, sizeof reason);
 }
 
 /* At exit() without an end of the interpreter the socket would stay. */

@@ -43,6 +43,7 @@ static struct {
     bool running;
 } queue = {.lock = PTHREAD_MUTEX_INITIALIZER, .jobs_end = &queue.jobs, .done_end = &queue.done};
 
+static bool walk_wanted;        /* of tasks older than the hooks */
 static bool watched;            /* atomic */
 static uint64_t waiting_since;  /* atomic, ticks */
 static uint64_t longest_hold;   /* atomic, ticks */
@@ -121,7 +122,8 @@ try_install(void)
     }
     memory_gc_install();
     hooks_switch(true);
-    population_start(NULL);
+    if (walk_wanted)
+        population_start();
     agent_set_hooks(LOOPTOP_HOOKS_ACTIVE);
 }
 
@@ -343,7 +345,7 @@ gil_main(void *arg)
 }
 
 int
-gil_start(void)
+gil_start(bool walk)
 {
     pthread_condattr_t clock;
     pthread_condattr_init(&clock);
@@ -352,6 +354,7 @@ gil_start(void)
     pthread_cond_init(&queue.tried, &clock);
     pthread_condattr_destroy(&clock);
     STORE(queue.stop, false);
+    walk_wanted = walk;
     int rc = agent_thread(&queue.thread, "looptop-gil", gil_main);
     queue.running = rc == 0;
     return rc;

@@ -38,8 +38,11 @@ struct job *gil_job_new(enum job_kind kind);
 /* Frees; NULL-safe; returns NULL. */
 struct job *gil_job_free(struct job *job);
 
-/* Starts the thread. 0, -errno. */
-int gil_start(void);
+/*
+ * Starts the thread; with `walk` it takes in the tasks that are there already once the hooks are in. 0,
+ * -errno.
+ */
+int gil_start(bool walk);
 
 /* Ends it and waits for it. The caller must not hold the GIL. */
 void gil_stop(void);

@@ -2,12 +2,13 @@
 /*
  * The Python module `_agent`: start, stop, and what has to happen around fork, exec and the end of the
  * interpreter. Everything the application could see of it is a few callbacks in C in the lists meant
- * for them (atexit, os.register_at_fork) and two patched PyMethodDefs (os.execve and os._exit with
- * their kin), so that no socket is left behind.
+ * for them (atexit, os.register_at_fork) and a few patched PyMethodDefs (os.execv and os.execve,
+ * os._exit, signal.raise_signal), so that no socket is left behind.
  */
 #include "agent/cpython/cpy.h"
 
 #include <errno.h>
+#include <signal.h>
 
 #include "agent/agent.h"
 #include "agent/gil.h"
@@ -112,7 +113,7 @@ register_exit(void)
     return result != NULL ? 0 : -1;
 }
 
-/* A function of posix that ends this program: the socket goes first, and comes back if it failed. */
+/* A function of the interpreter that ends this program: the socket goes first, and comes back if it failed. */
 struct ending {
     const char *name;
     PyMethodDef *def;
@@ -124,7 +125,7 @@ struct ending {
 typedef PyObject *(*fastcall)(PyObject *, PyObject *const *, Py_ssize_t);
 typedef PyObject *(*fastcall_names)(PyObject *, PyObject *const *, Py_ssize_t, PyObject *);
 
-static struct ending endings[3];
+static struct ending endings[4];
 
 /* exec came back: it failed, and the process goes on as it was. */
 static PyObject *
@@ -169,18 +170,31 @@ hook_exit(PyObject *self, PyObject *const *args, Py_ssize_t n, PyObject *names)
     return ((fastcall_names)(void (*)(void))endings[2].stock)(self, args, n, names);
 }
 
-static struct ending endings[3] = {
+/* uvicorn ends so: handlers restored, the signal that made it stop raised again. */
+static PyObject *
+hook_raise_signal(PyObject *self, PyObject *number)
+{
+    struct sigaction action;
+    int overflow;
+    long signal = PyLong_CheckExact(number) ? PyLong_AsLongAndOverflow(number, &overflow) : -1;
+    if ((signal == SIGTERM || signal == SIGINT || signal == SIGHUP || signal == SIGQUIT) &&
+        sigaction((int)signal, NULL, &action) == 0 && action.sa_handler == SIG_DFL)
+        agent_unlink();
+    return endings[3].stock(self, number);
+}
+
+static struct ending endings[4] = {
     {"execv", NULL, NULL, (PyCFunction)(void (*)(void))hook_execv, METH_FASTCALL},
     {"execve", NULL, NULL, (PyCFunction)(void (*)(void))hook_execve, METH_FASTCALL | METH_KEYWORDS},
-    {"_exit", NULL, NULL, (PyCFunction)(void (*)(void))hook_exit, METH_FASTCALL | METH_KEYWORDS}};
+    {"_exit", NULL, NULL, (PyCFunction)(void (*)(void))hook_exit, METH_FASTCALL | METH_KEYWORDS},
+    {"raise_signal", NULL, NULL, hook_raise_signal, METH_O}};
 
 static void
 patch_endings(void)
 {
-    PyObject *posix = cpy_module("posix");
-    for (size_t i = 0; i < sizeof endings / sizeof endings[0] && posix != NULL; i++) {
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
         struct ending *ending = &endings[i];
-        PyObject *function = PyObject_GetAttrString(posix, ending->name);
+        PyObject *function = cpy_lookup(i < 3 ? "posix" : "_signal", ending->name);
         if (function != NULL && PyCFunction_CheckExact(function) &&
             ((PyCFunctionObject *)function)->m_ml->ml_flags == ending->flags) {
             ending->def = ((PyCFunctionObject *)function)->m_ml;
@@ -188,9 +202,7 @@ patch_endings(void)
             ending->def->ml_meth = ending->hook;
         }
         Py_XDECREF(function);
-        PyErr_Clear();
     }
-    Py_XDECREF(posix);
 }
 
 static int

@@ -252,6 +252,14 @@ path_hash(PyObject *task)
     return hash | 1;
 }
 
+/* `async with lock`: what is awaited is not the mixin that all locks share, but what it calls. */
+static bool
+is_mixin(PyObject *gen)
+{
+    const char *name = names_text(paths_coroutine(gen));
+    return name != NULL && strcmp(name, "_ContextManagerMixin.__aenter__") == 0;
+}
+
 /* Looks at each frame of a path seen for the first time. */
 static void
 classify(PyObject *task, struct known_path *path)
@@ -278,6 +286,8 @@ classify(PyObject *task, struct known_path *path)
             path->at = paths_site(&place);
     }
     PyTypeObject *type = waiter_type(task);
+    if (at + 2 < count && is_mixin(chain[at + 1]))
+        at++;
     if (at + 1 < count)
         path->waiting_on = paths_coroutine(chain[at + 1]);
     else if (type != NULL)

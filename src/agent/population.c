@@ -10,21 +10,18 @@
 
 struct cpy_cursor population_cursor;
 bool population_walking;
-static const PyObject *wanted_loop; /* compared, never followed */
 
 static void
 visit(PyObject *task, void *arg)
 {
     (void)arg;
-    if (wanted_loop == NULL || cpy_task_field(task, cpy_layout.loop) == wanted_loop)
-        (void)hooks_record(task);
+    (void)hooks_record(task);
 }
 
 void
-population_start(PyObject *only_loop)
+population_start(void)
 {
     population_cursor = (struct cpy_cursor){0};
-    wanted_loop = only_loop;
     STORE(population_walking, true);
 }
 

@@ -10,8 +10,8 @@
 extern struct cpy_cursor population_cursor;
 extern bool population_walking; /* atomic */
 
-/* Begins a walk. With only_loop, tasks of other loops are passed over. */
-void population_start(PyObject *only_loop);
+/* Begins a walk. */
+void population_start(void);
 
 /* One slice of at most about max_ns. Returns whether there is more. */
 bool population_slice(uint64_t max_ns);
