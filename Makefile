@@ -22,6 +22,7 @@ V ?= 0
 
 .DEFAULT_GOAL := all
 .SUFFIXES:
+MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all deps demo test test-matrix check-layers check-asan check-tsan fuzz bench screenshot format \
@@ -256,7 +257,7 @@ bench: all
 	@LOOPTOP_BUILD='$(abspath $(BUILD))' python3 tests/bench/bench.py $(BENCH)
 
 screenshot: all
-	@LOOPTOP_BUILD='$(abspath $(BUILD))' tests/support/screenshot.sh
+	@LOOPTOP_BUILD='$(abspath $(BUILD))' tests/support/screenshot.py
 
 # ---- format: ours, not the vendored
 
