@@ -122,12 +122,20 @@ cancel_key(struct view *view, const struct model *model, int key, struct action 
         ret_action->kind = ACTION_BACK;
 }
 
+/* Lines that are always there: effect, message, number, buttons. */
+static int
+fixed_rows(const struct cancel_state *state)
+{
+    return state->count > CANCEL_TYPED ? 4 : 3;
+}
+
+/* Lines of the box where there is room for all, blank ones and the frame included. */
 static int
 box_rows(const struct cancel_state *state)
 {
     size_t named = state->count < NAMED_MAX ? state->count : NAMED_MAX;
 
-    return (int)named + (state->count > NAMED_MAX) + (state->count > CANCEL_TYPED) + 7;
+    return (int)named + (state->count > NAMED_MAX) + fixed_rows(state) + 4;
 }
 
 static struct rect
@@ -145,8 +153,11 @@ box_of(const struct cancel_state *state, struct rect area)
 static int
 draw_names(const struct cancel_state *state, struct surface *surface, struct rect in)
 {
+    int room = in.h - fixed_rows(state), y = in.y;
     size_t named = state->count < NAMED_MAX ? state->count : NAMED_MAX;
-    int y = in.y;
+
+    while (named > 1 && (int)named + (state->count > named) > room)
+        named--;
 
     for (size_t i = 0; i < named; i++, y++) {
         const struct tag *tag = &state->tags[i];
@@ -154,7 +165,7 @@ draw_names(const struct cancel_state *state, struct surface *surface, struct rec
         x = surface_printf(surface, x + 2, y, ROLE_STRONG, "\"%s\"", tag->name);
         surface_fit(surface, x + 2, y, in.x + in.w - x - 2, FIT_END, ROLE_DEFAULT, tag->coroutine);
     }
-    if (state->count > named)
+    if (state->count > named && room > 1)
         surface_printf(surface, in.x, y++, ROLE_DIM, "and %zu more", state->count - named);
     return y;
 }

@@ -10,17 +10,17 @@
 #include <time.h>
 
 #include "client/screen/keys.h"
+#include "client/view/chain.h"
 #include "client/view/registry.h"
 #include "client/view/words.h"
 #include "client/widget/strip.h"
 
-#define WIDE_COLS 96   /* from here on the figures have a box of their own */
-#define LOCALS_SHORT 6 /* local variables shown of a frame, unless all are */
-#define FUNCTION_COLS 22
+#define SHORT_ROWS 9 /* below it the chain has all lines but the title's */
+#define WIDE_COLS 96 /* from here on the figures have a box of their own */
 
 struct detail_state {
     int scroll;
-    bool all_locals;
+    bool turned; /* local variables the other way than fits */
 };
 
 static const struct binding bindings[] = {
@@ -30,134 +30,11 @@ static const struct binding bindings[] = {
     {{KEYS_PAGE_DOWN, KEYS_CTRL('f'), KEYS_SPACE}, ACTION_PAGE, 1, 0, "", NULL},
     {{KEYS_HOME, 'g'}, ACTION_FIRST, 0, 0, "", "first line, last line"},
     {{KEYS_END, 'G'}, ACTION_LAST, 0, 0, "", NULL},
-    {{'v'}, ACTION_VALUES, 0, 4, "all locals", "show all local variables, or the first few"},
+    {{'v'}, ACTION_VALUES, 0, 4, "locals", "local variables in full, or in one line"},
     {{'x', KEYS_F9}, ACTION_ASK_CANCEL, 0, 2, "cancel", "cancel this task; asks first"},
     {{'y'}, ACTION_COPY, 0, 5, "copy", "copy all this as text, with full paths"},
     {{KEYS_ESCAPE, KEYS_BACKSPACE}, ACTION_BACK, 0, 1, "back", "back to the table"},
 };
-
-/* Where lines go: y counts from the first line of the list; only what is inside is drawn. */
-struct page {
-    struct surface *surface; /* NULL: lines are only counted */
-    struct rect area;
-    int scroll, lines;
-};
-
-/* The row for the next line, false: it is out of sight. */
-static bool
-next_line(struct page *page, int *ret_y)
-{
-    int line = page->lines++ - page->scroll;
-
-    *ret_y = page->area.y + line;
-    return page->surface && line >= 0 && line < page->area.h;
-}
-
-static void
-frame_title(struct page *page, const struct stack_frame *frame, bool innermost)
-{
-    char place[256];
-    int y, x = page->area.x, end = page->area.x + page->area.w;
-
-    if (!next_line(page, &y))
-        return;
-    surface_put(page->surface, x, y, ROLE_ACCENT, innermost ? "▸" : " ");
-    surface_put(page->surface, x + 2, y, ROLE_STRONG, frame->function);
-    int columns = surface_columns(page->surface, frame->function);
-    x += 2 + (columns < FUNCTION_COLS ? FUNCTION_COLS : columns) + 1;
-    if (x > end - 12)
-        x = end - 12;
-    words_place(place, sizeof place, frame->file, frame->line, true);
-    surface_put(page->surface, x - 1, y, ROLE_DEFAULT, " ");
-    x = surface_fit(page->surface, x, y,
-        surface_columns(page->surface, place) < end - x ? surface_columns(page->surface, place)
-                                                        : end - x,
-        FIT_END, ROLE_DEFAULT, place);
-    if (strcmp(frame->kind, "coroutine") != 0 && x + 4 < end)
-        surface_fit(page->surface, x + 2, y, end - x - 2, FIT_START, ROLE_DIM, frame->kind);
-}
-
-static void
-frame_source(struct page *page, const struct stack_frame *frame, const char *source)
-{
-    int y;
-
-    if (source[0] == '\0' || !next_line(page, &y))
-        return;
-    int x = surface_printf(
-        page->surface, page->area.x + 2, y, ROLE_DIM, "%5u │ ", (unsigned)frame->line);
-    surface_fit(
-        page->surface, x, y, page->area.x + page->area.w - x, FIT_START, ROLE_SOURCE, source);
-}
-
-static void
-local_words(const struct stack_local *local, char *out, size_t size)
-{
-    if (local->value)
-        snprintf(out, size, "= %s%s", local->value, local->length >= 0 ? "…" : "");
-    else if (local->length >= 0)
-        snprintf(out, size, ": %s of %lld", local->type, (long long)local->length);
-    else
-        snprintf(out, size, ": %s", local->type);
-}
-
-static void
-frame_locals(struct page *page, const struct stack_frame *frame, bool all)
-{
-    size_t shown =
-        all || frame->locals_count <= LOCALS_SHORT ? frame->locals_count : LOCALS_SHORT - 1;
-    uint64_t more = frame->locals_count - shown + frame->more_locals;
-    char text[512];
-    int y;
-
-    for (size_t i = 0; i < shown; i++) {
-        if (!next_line(page, &y))
-            continue;
-        int x = surface_put(
-            page->surface, page->area.x + 10, y, ROLE_HEADER_LABEL, frame->locals[i].name);
-        local_words(&frame->locals[i], text, sizeof text);
-        surface_fit(page->surface, x + (text[0] == '='), y, page->area.x + page->area.w - x - 1,
-            FIT_START, ROLE_DEFAULT, text);
-    }
-    if (more > 0 && next_line(page, &y))
-        surface_printf(page->surface, page->area.x + 10, y, ROLE_DIM, "%llu more%s",
-            (unsigned long long)more, all ? "" : "  (v shows all)");
-}
-
-static void
-chain_end(struct page *page, const struct stack *stack)
-{
-    int y;
-
-    if (stack->awaits && next_line(page, &y)) {
-        int x = surface_put(page->surface, page->area.x + 2, y, ROLE_DIM, "awaits ");
-        surface_put(page->surface, x, y, ROLE_STRONG, stack->awaits);
-    }
-    if (!stack->complete && next_line(page, &y))
-        surface_printf(page->surface, page->area.x + 2, y, ROLE_WARNING, "cut here: %s",
-            stack->reason ? stack->reason : "no reason given");
-    if (stack->count == 0 && !stack->awaits && next_line(page, &y))
-        surface_put(page->surface, page->area.x + 2, y, ROLE_DIM,
-            "no frames: it has not started, or it has ended");
-}
-
-/* Draws or counts the lines of the chain. */
-static int
-chain(const struct model *model, bool all_locals, struct page *page)
-{
-    const struct detail *detail = &model->detail;
-    const struct stack *stack = &detail->stack;
-
-    for (size_t i = 0; detail->have_stack && i < stack->count; i++) {
-        const struct stack_frame *frame = &stack->frames[i];
-        frame_title(page, frame, i + 1 == stack->count);
-        frame_source(page, frame, detail_source(detail, frame));
-        frame_locals(page, frame, all_locals);
-    }
-    if (detail->have_stack)
-        chain_end(page, stack);
-    return page->lines;
-}
 
 static void
 draw_pending(const struct model *model, struct surface *surface, struct rect area)
@@ -176,6 +53,34 @@ draw_pending(const struct model *model, struct surface *surface, struct rect are
         surface_put(surface, area.x, area.y, ROLE_DIM, "reading the stack…");
 }
 
+static bool
+is_wide(struct rect area)
+{
+    return area.w >= WIDE_COLS && area.h >= 12;
+}
+
+/* The part of the view that the chain has, frame and all. */
+static struct rect
+chain_area(const struct model *model, struct rect area)
+{
+    int above = 1;
+
+    if (is_wide(area))
+        return (struct rect){area.x, area.y + above, area.w - area.w * 2 / 5, area.h - above};
+    if (detail_row(&model->detail) && area.h >= SHORT_ROWS)
+        above += 2; /* the facts in short */
+    return (struct rect){area.x, area.y + above, area.w, area.h - above};
+}
+
+/* Local variables are shown in full where the whole chain fits so. */
+static bool
+shows_all(const struct view *view, const struct model *model, int rows)
+{
+    const struct detail_state *state = view->state;
+
+    return (chain_lines(&model->detail, true) <= rows) != state->turned;
+}
+
 static void
 draw_chain(
     const struct view *view, const struct model *model, struct surface *surface, struct rect area)
@@ -186,18 +91,21 @@ draw_chain(
 
     surface_box(surface, area, "awaits");
     struct rect inside = rect_inside(area);
+    bool all = shows_all(view, model, inside.h);
     struct rect former = surface_clip(surface, inside);
+    inside.x++; /* air beside the frame */
+    inside.w -= 2;
     if (!detail->have_stack || detail->error[0] || late) {
         draw_pending(model, surface, inside);
         inside.y++;
         inside.h--;
     }
-    struct page page = {surface, inside, state->scroll, 0};
-    int lines = chain(model, state->all_locals, &page);
+    chain_draw(detail, all, state->scroll, surface, inside);
     surface_unclip(surface, former);
-    if (lines - state->scroll > inside.h && area.w > 12)
-        surface_printf(surface, area.x + area.w - 12, area.y + area.h - 1, ROLE_BOX, " %d more ",
-            lines - state->scroll - inside.h);
+    int more = chain_lines(detail, all) - state->scroll - inside.h;
+    if (more > 0 && area.w > 12)
+        surface_printf(
+            surface, area.x + area.w - 12, area.y + area.h - 1, ROLE_BOX, " %d more ", more);
 }
 
 static void
@@ -299,15 +207,15 @@ draw_facts(const struct model *model, struct surface *surface, struct rect area)
 }
 
 /* The same facts in two lines, for narrow screens. */
-static int
+static void
 draw_facts_short(const struct model *model, struct surface *surface, struct rect area)
 {
     const struct task_row *row = detail_row(&model->detail);
     char lines[FACTS_MAX][256];
     struct strip born = {0}, steps = {0};
 
-    if (!row || area.h < 8)
-        return 0;
+    if (!row || area.h < SHORT_ROWS)
+        return;
     facts(model, row, lines);
     strip_add(&born, 1, "born", ROLE_DEFAULT, "%s", lines[0]);
     strip_add(&born, 2, "", ROLE_DEFAULT, "%s", lines[1]);
@@ -317,34 +225,31 @@ draw_facts_short(const struct model *model, struct surface *surface, struct rect
     strip_add(&steps, 1, "", ROLE_DEFAULT, "%s", lines[5]);
     strip_add(&steps, 2, "", ROLE_DEFAULT, "%s", lines[3]);
     strip_draw(&steps, surface, area.x + 1, area.y + 1, area.w - 2);
-    return 2;
 }
 
 static void
 detail_draw(
     const struct view *view, const struct model *model, struct surface *surface, struct rect area)
 {
+    struct rect chain = chain_area(model, area);
+
     surface_fill(surface, area, ROLE_DEFAULT, NULL);
     draw_title(model, surface, (struct rect){area.x, area.y, area.w, 1});
-    struct rect below = {area.x, area.y + 1, area.w, area.h - 1};
-    if (area.w >= WIDE_COLS && area.h >= 12) {
-        int side = area.w * 2 / 5;
-        draw_chain(view, model, surface, (struct rect){below.x, below.y, below.w - side, below.h});
-        draw_facts(model, surface, (struct rect){below.x + below.w - side, below.y, side, below.h});
-        return;
-    }
-    int used = draw_facts_short(model, surface, below);
-    below.y += used;
-    below.h -= used;
-    draw_chain(view, model, surface, below);
+    if (is_wide(area))
+        draw_facts(
+            model, surface, (struct rect){chain.x + chain.w, chain.y, area.w - chain.w, chain.h});
+    else
+        draw_facts_short(model, surface, (struct rect){area.x, area.y + 1, area.w, area.h});
+    draw_chain(view, model, surface, chain);
 }
 
 void
 detail_scroll(struct view *view, const struct model *model, int lines)
 {
     struct detail_state *state = view->state;
-    struct page page = {0};
-    int most = chain(model, state->all_locals, &page) - (view->rows > 4 ? view->rows - 4 : 1);
+    struct rect area = chain_area(model, (struct rect){0, 0, view->cols, view->rows});
+    int rows = area.h > 2 ? area.h - 2 : 1;
+    int most = chain_lines(&model->detail, shows_all(view, model, rows)) - rows;
 
     if (lines > most - state->scroll)
         lines = most - state->scroll;
@@ -382,27 +287,13 @@ detail_key(struct view *view, const struct model *model, int key, struct action 
         detail_scroll(view, model, 1 << 20);
         break;
     case ACTION_VALUES:
-        state->all_locals = !state->all_locals;
+        state->turned = !state->turned;
+        detail_scroll(view, model, 0);
         break;
     default:
         return;
     }
     ret_action->kind = ACTION_REDRAW;
-}
-
-static void
-text_frame(const struct stack_frame *frame, const char *source, struct buf *out)
-{
-    char text[512];
-
-    buf_printf(out, "  File \"%s\", line %u, in %s\n", frame->file, (unsigned)frame->line,
-        frame->function);
-    if (source[0])
-        buf_printf(out, "    %s\n", source);
-    for (size_t i = 0; i < frame->locals_count; i++) {
-        local_words(&frame->locals[i], text, sizeof text);
-        buf_printf(out, "      %s%s%s\n", frame->locals[i].name, text[0] == '=' ? " " : "", text);
-    }
 }
 
 int
@@ -421,10 +312,7 @@ detail_text(const struct model *model, struct buf *out)
             buf_printf(out, "  %s\n", lines[i]);
     }
     buf_puts(out, "\n");
-    for (size_t i = 0; detail->have_stack && i < detail->stack.count; i++)
-        text_frame(&detail->stack.frames[i], detail_source(detail, &detail->stack.frames[i]), out);
-    if (detail->have_stack && detail->stack.awaits)
-        buf_printf(out, "  awaits %s\n", detail->stack.awaits);
+    chain_text(detail, out);
     return out->error;
 }
 

@@ -65,7 +65,8 @@ help_line(struct page *page, enum role role, const char *keys, const char *words
     int end = x + cols;
     int columns = surface_columns(page->surface, keys);
     surface_put(page->surface, x, y, role, keys);
-    x += columns < KEYS_COLS ? KEYS_COLS : columns + 1;
+    int keys_cols = cols < 3 * KEYS_COLS ? cols / 3 : KEYS_COLS;
+    x += columns < keys_cols ? keys_cols : columns + 1;
     surface_fit(page->surface, x, y, end - x, FIT_START, ROLE_DEFAULT, words);
 }
 

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FLEXIBLE_MIN 8
+#define FLEXIBLE_MIN 16
 
 struct strip_item *
 strip_add(struct strip *strip, uint8_t priority, const char *label, enum role role,

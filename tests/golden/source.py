@@ -1,0 +1,3 @@
+async def handler_0(self):
+    async with self.lock:
+        return await self.fetch()
