@@ -165,12 +165,12 @@ cell_exception(const struct task_row *row, char out[OUT_CELL_MAX])
 /* In the order of the screen; the rank says what a narrow terminal does without first. */
 const struct ps_column ps_columns[] = {
     {"id", LOOPTOP_COL_ID, {"ID", true, false, 0, 0}, cell_id},
-    {"name", LOOPTOP_COL_NAME, {"NAME", false, false, 8, 1}, cell_name},
+    {"name", LOOPTOP_COL_NAME, {"NAME", false, false, 10, 1}, cell_name},
     {"state", LOOPTOP_COL_STATE, {"STATE", false, false, 0, 2}, cell_state},
-    {"coroutine coro", LOOPTOP_COL_COROUTINE, {"COROUTINE", false, true, 12, 7}, cell_coroutine},
-    {"waiting_on wait", LOOPTOP_COL_WAITING_ON, {"WAITING ON", false, false, 12, 3},
+    {"coroutine coro", LOOPTOP_COL_COROUTINE, {"COROUTINE", false, true, 16, 7}, cell_coroutine},
+    {"waiting_on wait", LOOPTOP_COL_WAITING_ON, {"WAITING ON", false, false, 16, 3},
         cell_waiting_on},
-    {"at", LOOPTOP_COL_AT, {"AT", false, false, 16, 4}, cell_at},
+    {"at", LOOPTOP_COL_AT, {"AT", false, false, 20, 4}, cell_at},
     {"age", LOOPTOP_COL_AGE, {"AGE", true, false, 0, 5}, cell_age},
     {"idle", LOOPTOP_COL_IDLE, {"IDLE", true, false, 0, 6}, cell_idle},
     {"busy_pct pct", LOOPTOP_COL_BUSY_PCT, {"BUSY%", true, false, 0, 8}, cell_busy_pct},

@@ -88,23 +88,33 @@ ps_option_limit(const struct verb *verb, const char *text, struct ps_options *op
     return VERB_DONE;
 }
 
+/* Terminal columns that the first n characters of text take. */
+static int
+width_before(const char *text, int n)
+{
+    size_t len = strlen(text), at = 0;
+
+    for (; n > 0 && at < len; n--) {
+        uint32_t c;
+
+        at += utf8_decode(text + at, len - at, &c);
+    }
+    return (int)utf8_width(text, at);
+}
+
 int
 ps_option_filter(const struct verb *verb, const char *text, struct ps_options *options)
 {
     struct filter filter;
     char message[160], clean[2 * LOOPTOP_FILTER_MAX];
     int column = 1;
-    size_t before;
 
     if (filter_parse(text, &filter, &column, message, sizeof(message)) == 0) {
         options->filter = text;
         return VERB_DONE;
     }
-    before = (size_t)(column > 0 ? column - 1 : 0);
-    if (before > strlen(text))
-        before = strlen(text);
     (void)verb_fail(0, "%s: filter, column %d: %s", verb->name, column, message);
     (void)fprintf(stderr, "    %s\n    %*s^\n", fmt_clean(clean, sizeof(clean), text),
-        (int)utf8_width(text, before), "");
+        width_before(text, column - 1), "");
     return VERB_USAGE;
 }

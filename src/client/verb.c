@@ -112,9 +112,9 @@ verb_open_only(
 int
 verb_call_failed(const struct conn_error *error)
 {
-    bool of_protocol = error->code <= LOOPTOP_ERR_PROTOCOL;
+    bool refused = error->code <= LOOPTOP_ERR_READONLY && error->code >= LOOPTOP_ERR_INACTIVE;
 
-    return verb_fail(of_protocol ? VERB_NOT_SO : VERB_CONNECT, "%s", error->text);
+    return verb_fail(refused ? VERB_NOT_SO : VERB_CONNECT, "%s", error->text);
 }
 
 int

@@ -109,27 +109,43 @@ stop_service(pid_t pid)
     }
 }
 
-/* Waits until the agent answers. On failure the service is gone and the reason has been said. */
-static int
-wait_for_agent(pid_t pid, int log, struct conn **ret_conn)
+/* Does the service run its loop yet? The agent answers before. */
+static bool
+has_tasks(struct conn *conn)
 {
-    uint64_t deadline = clock_monotonic_ns() + START_MS * 1000000ull;
+    CLEANUP_FREE struct status *status = NULL;
     struct conn_error error;
 
-    while (conn_open(pid, 1000, ret_conn, &error) < 0) {
+    return ps_status(conn, &status, &error) == 0 && status->tasks > 0;
+}
+
+/* Waits until the service is up. On failure it is gone and the reason has been said. */
+static int
+wait_for_service(pid_t pid, int log, struct conn **ret_conn)
+{
+    uint64_t deadline = clock_monotonic_ns() + START_MS * 1000000ull;
+    struct conn *conn = NULL;
+    struct conn_error error = {.text = "it ran no event loop"};
+
+    for (;;) {
+        if (conn || conn_open(pid, 1000, &conn, &error) == 0) {
+            if (has_tasks(conn))
+                break;
+        }
         if (waitpid(pid, NULL, WNOHANG) == pid) {
             (void)verb_fail(0, "the demo service ended at once; it said:");
-            show_log(log);
-            return VERB_CONNECT;
-        }
-        if (clock_monotonic_ns() > deadline) {
+        } else if (clock_monotonic_ns() > deadline) {
             stop_service(pid);
-            (void)verb_fail(0, "no agent came up in the demo service: %s; it said:", error.text);
-            show_log(log);
-            return VERB_CONNECT;
+            (void)verb_fail(0, "the demo service did not come up: %s; it said:", error.text);
+        } else {
+            nap(20);
+            continue;
         }
-        nap(20);
+        show_log(log);
+        (void)conn_close(conn);
+        return VERB_CONNECT;
     }
+    *ret_conn = conn;
     return VERB_DONE;
 }
 
@@ -165,7 +181,7 @@ serve_and_look(const char *python, const char *script)
         return verb_fail(VERB_NOT_SO, "cannot start the demo service: %s", strerror(errno));
     if (pid == 0)
         become_service(python, script, log, self);
-    status = wait_for_agent(pid, log, &conn);
+    status = wait_for_service(pid, log, &conn);
     if (status != VERB_DONE)
         return status;
     status = look(pid, conn);
