@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: MIT
+"""States, places, parents and outcomes of tasks that stand where tests/services/states.py has put them."""
+
+import time
+
+import pytest
+
+from looptop_client import PYTHONS, Service, python_with, wait_for
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def service(request, python):
+    arguments = []
+    if request.param == "uvloop":
+        python, reason = python_with(python, "uvloop")
+        if python is None:
+            pytest.skip(reason)
+        arguments = ["uvloop"]
+    with Service(python, "states.py", *arguments) as service:
+        service.expect("READY")
+        yield service
+        if service.process.poll() is None:
+            service.tell("end")
+            assert service.wait() == 0
+
+
+def fresh(client):
+    """The rows by name, once none of their places is of an earlier step."""
+    def look():
+        rows = {row["name"]: row for row in client.rows()}
+        return rows if not any(row["flags"] & 1 for row in rows.values()) else None
+    return wait_for(look, what="fresh places")
+
+
+PLACES = {
+    "nested": ("nested", "deepest"), "queue": ("queue", "in_library"),
+    "gather": ("gather", "in_gather"), "with": ("with", "in_with"),
+    "manager": ("manager", "manager"), "awaitable": ("awaitable", "Awaitable.__await__"),
+    "generator": ("generator", "generator"), "agen": ("agen", "agen"),
+    "comprehension": ("agen", "agen"), "moves": ("moves 1", "moves"),
+    "stubborn": ("stubborn", "stubborn"), "parent": ("parent", "parent"),
+}
+
+
+def test_at_is_the_line_of_the_await(service):
+    rows = fresh(service.client())
+    found = {name: rows[name]["at"] for name in PLACES}
+    assert found == {name: (service.script, service.line_of("at " + mark), function)
+                     for name, (mark, function) in PLACES.items()}
+    assert {rows[name]["state"] for name in PLACES} - {"cancelling"} == {"wait"}
+
+
+def test_a_call_over_several_lines(service):
+    """The line is the one Python itself names for the await."""
+    row = fresh(service.client())["sleeping"]
+    file, line, function = row["at"]
+    assert (file, function) == (service.script, "sleeping")
+    assert line == service.line_of("end of sleeping") - 2
+
+
+def test_made_by_whom_and_where(service):
+    client = service.client()
+    rows = fresh(client)
+    for name, maker, function in (
+            ("child", "parent", "parent"), ("grouped", "group", "group"),):
+        row = rows[name]
+        assert row["parent"] == rows[maker]["id"]
+        assert row["created_at"] == (service.script, service.line_of("created " + name), function)
+    main = [row for row in rows.values() if row["coroutine"] == "main"][0]
+    assert main["parent"] == 0
+    assert rows["nested"]["parent"] == main["id"]
+    assert rows["nested"]["created_at"][2] == "main.<locals>.<lambda>"
+    assert main["created_at"][2] == "<module>"
+    assert len({row["loop"] for row in rows.values()}) == 1
+
+
+def test_waiting_on(service):
+    rows = fresh(service.client())
+    assert rows["child"]["waiting_on"] == "sleep"
+    assert rows["queue"]["waiting_on"] == "Queue.get"
+    assert rows["nested"]["waiting_on"] == "Future"
+    assert rows["parent"]["waiting_on"] == "Task"
+    assert rows["gather"]["waiting_on"] == "_GatheringFuture"
+
+
+def test_a_held_loop(service):
+    client = service.client()
+    service.tell("hold")
+    service.expect("HELD")
+    rows = fresh(client)
+    states = {name: rows[name]["state"] for name in ("running", "new", "moves", "nested", "stubborn")}
+    assert states == {"running": "run", "new": "new", "moves": "ready", "nested": "wait",
+                      "stubborn": "cancelling"}
+    assert rows["running"]["at"] == (service.script, service.line_of("at held"), "hold")
+    assert rows["moves"]["at"] == (service.script, service.line_of("at moves 1"), "moves")
+    assert rows["new"]["parent"] == rows["running"]["id"]
+    assert rows["new"]["created_at"] == (service.script, service.line_of("created new"), "hold")
+    assert (rows["new"]["steps"], rows["new"]["coroutine"]) == (0, "sleeping")
+    status = client.call("status")
+    assert status["totals"]["by_state"]["run"] == 1
+    assert status["loops"][0]["running"]["task"] == rows["running"]["id"]
+    later = client.row("running")
+    assert later["busy_ns"] > rows["running"]["busy_ns"]
+    assert later["max_step_ns"] >= rows["running"]["max_step_ns"] > 0
+
+    service.tell()
+    service.expect("RELEASED")
+    rows = fresh(client)
+    assert rows["new"]["state"] == "wait"
+    assert rows["running"]["state"] == "done"
+    assert rows["moves"]["at"] == (service.script, service.line_of("at moves 2"), "moves")
+    wait_for(lambda: client.call("loops")["loops"][0]["running"] is None, what="the end of the step")
+
+
+def test_outcomes(service):
+    client = service.client()
+    rows = fresh(client)
+    ended = ("failed", "done", "cancelled")
+    assert {name: rows[name]["state"] for name in ended} == {name: name for name in ended}
+    assert rows["failed"]["exception"] == "LookupError"
+    assert rows["done"]["exception"] is None
+    assert all(0 <= rows[name]["ended_ns"] < 10e9 for name in ended)
+    assert not {row["name"] for row in client.rows(finished=False)} & set(ended)
+
+    totals = client.totals()
+    assert (totals["failed"], totals["cancelled"]) == (1, 1)
+
+
+def test_ended_tasks_stay_for_ten_seconds():
+    """Once, with one interpreter: it takes that long, and is the same code for all."""
+    with Service(PYTHONS[0], "states.py") as service:
+        service.expect("READY")
+        client = service.client()
+        oldest = 0
+        end = time.monotonic() + 15
+        while (row := client.row("failed")) is not None:
+            oldest = max(oldest, row["ended_ns"])
+            assert time.monotonic() < end, "it is still there"
+            time.sleep(0.02)
+        assert 9e9 < oldest <= 10e9
+        service.tell("end")
+        assert service.wait() == 0
