@@ -124,7 +124,7 @@ start_curses(struct surface_curses *screen, const struct surface_curses_options 
     screen->color = choose_color(options->color);
     screen->theme = screen->color == COLOR_MONO ? options->mono : options->theme;
     restore_bytes(restore, sizeof restore);
-    (void)tty_guard_begin(fileno(options->out), restore);
+    tty_guard_restore(restore);
 }
 
 /* newterm with the type asked for or, where terminfo does not know it, a plain one. */
@@ -159,8 +159,10 @@ surface_curses_open(const struct surface_curses_options *options,
     screen->out = options->out;
     screen->cursor_x = -1;
     screen->all = true;
+    (void)tty_guard_begin(fileno(options->out));
     screen->screen = open_terminal(options);
     if (!screen->screen) {
+        tty_guard_end();
         snprintf(why, why_size, "terminal type \"%.60s\" is not known: set TERM, or use --batch",
             term ? term : "");
         surface_done(&screen->shown);

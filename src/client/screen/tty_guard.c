@@ -54,20 +54,16 @@ on_crash(int signal)
 }
 
 int
-tty_guard_begin(int fd, const char *restore)
+tty_guard_begin(int fd)
 {
-    size_t n = strlen(restore);
     stack_t stack = {.ss_sp = guard.stack, .ss_size = sizeof guard.stack};
     struct sigaction action = {.sa_handler = on_crash, .sa_flags = SA_ONSTACK};
 
     if (guard.active)
         return -EBUSY;
-    if (n > sizeof guard.restore)
-        return -E2BIG;
     guard.fd = fd;
     guard.has_termios = tcgetattr(fd, &guard.termios) == 0;
-    memcpy(guard.restore, restore, n);
-    guard.restore_len = n;
+    guard.restore_len = 0;
     if (sigaltstack(&stack, NULL) < 0)
         return -errno;
     if (!guard.at_exit && atexit(give_back) != 0)
@@ -78,6 +74,15 @@ tty_guard_begin(int fd, const char *restore)
     for (size_t i = 0; i < CRASH_SIGNALS; i++)
         (void)sigaction(crash_signals[i], &action, &guard.former[i]);
     return 0;
+}
+
+void
+tty_guard_restore(const char *bytes)
+{
+    size_t n = strnlen(bytes, sizeof guard.restore);
+
+    memcpy(guard.restore, bytes, n);
+    guard.restore_len = n;
 }
 
 void

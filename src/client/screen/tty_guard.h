@@ -7,11 +7,12 @@
 #ifndef LOOPTOP_SCREEN_TTY_GUARD_H
 #define LOOPTOP_SCREEN_TTY_GUARD_H
 
-/*
- * Remembers the settings of the terminal fd and the bytes that bring its screen back (copied, at
- * most 256), and watches for crashes. 0 or -errno; on error nothing has changed.
- */
-int tty_guard_begin(int fd, const char *restore);
+/* Remembers the settings of the terminal fd, before they are changed, and watches for crashes. 0,
+ * -errno. */
+int tty_guard_begin(int fd);
+
+/* The bytes that bring the terminal's screen back; copied, what is beyond 256 is left out. */
+void tty_guard_restore(const char *bytes);
 
 /* Stops watching; the terminal itself is left to the caller. */
 void tty_guard_end(void);

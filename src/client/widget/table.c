@@ -51,11 +51,11 @@ choose(const struct table *table, int width)
 static int
 widen(const struct table *table, struct table_layout *layout, int room)
 {
-    for (int priority = 0; priority < TABLE_COLUMNS_MAX; priority++) {
+    for (int priority = 0; priority < TABLE_COLUMNS_MAX && room > 0; priority++) {
         for (int i = 0; i < layout->count; i++) {
             const struct table_column *c = &table->columns[layout->column[i]];
             int step = c->ideal - layout->width[i];
-            if (c->priority != priority || step <= 0)
+            if (c->priority != priority || step <= 0 || room <= 0)
                 continue;
             if (step > room)
                 step = c->grow > 0 ? room : 0; /* figures are whole or not */

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+/* LINK: tests/golden/golden.c tests/golden/fixture.c */
+/* What keys mean to views: actions, and nothing done by a view itself. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "client/screen/keys.h"
+#include "client/view/cancel.h"
+#include "client/view/columns.h"
+#include "client/view/registry.h"
+#include "client/view/tasks.h"
+#include "client/widget/table.h"
+#include "golden/fixture.h"
+
+static struct model model;
+static struct view view;
+static struct action action;
+
+static void
+press(int key)
+{
+    view_key(&view, &model, key, &action);
+}
+
+static void
+type(const char *text)
+{
+    for (; *text; text++)
+        press((unsigned char)*text);
+}
+
+static void
+open_cancel(size_t count)
+{
+    static struct tag tags[64];
+
+    view_close(&view);
+    for (size_t i = 0; i < count; i++)
+        tags[i] = (struct tag){.id = 100 + i};
+    assert_int_equal(view_open(&view, &cancel_view, &model), 0);
+    assert_int_equal(cancel_ask(&view, tags, count), 0);
+}
+
+static void
+one_task_is_cancelled_with_enter(void **state)
+{
+    (void)state;
+    open_cancel(1);
+    press(KEYS_ENTER);
+    assert_int_equal(action.kind, ACTION_CANCEL);
+    assert_int_equal(action.count, 1);
+    assert_int_equal(action.ids[0], 100);
+    assert_string_equal(action.text, "looptop");
+}
+
+static void
+several_are_left_unless_chosen(void **state)
+{
+    (void)state;
+    open_cancel(7);
+    press(KEYS_ENTER);
+    assert_int_equal(action.kind, ACTION_BACK);
+    press(KEYS_LEFT);
+    press(KEYS_ENTER);
+    assert_int_equal(action.kind, ACTION_CANCEL);
+    assert_int_equal(action.count, 7);
+    assert_int_equal(action.ids[6], 106);
+}
+
+static void
+many_need_their_number(void **state)
+{
+    (void)state;
+    open_cancel(CANCEL_TYPED + 1);
+    press(KEYS_ENTER);
+    assert_int_not_equal(action.kind, ACTION_CANCEL);
+    type("2");
+    press(KEYS_ENTER);
+    assert_int_not_equal(action.kind, ACTION_CANCEL);
+    press(KEYS_DOWN); /* message */
+    press(KEYS_DOWN); /* cancel them: not before the number is typed */
+    press(KEYS_ENTER);
+    assert_int_not_equal(action.kind, ACTION_CANCEL);
+    press(KEYS_UP);
+    press(KEYS_UP);
+    type("1");
+    press(KEYS_ENTER);
+    assert_int_equal(action.kind, ACTION_CANCEL);
+    assert_int_equal(action.count, CANCEL_TYPED + 1);
+}
+
+static void
+the_message_is_typed(void **state)
+{
+    (void)state;
+    open_cancel(1);
+    press(KEYS_UP);
+    press(KEYS_CTRL('u'));
+    type("quit now"); /* no key of it is a command here */
+    assert_int_equal(action.kind, ACTION_REDRAW);
+    press(KEYS_ENTER);
+    assert_int_equal(action.kind, ACTION_CANCEL);
+    assert_string_equal(action.text, "quit now");
+    open_cancel(1);
+    press(KEYS_ESCAPE);
+    assert_int_equal(action.kind, ACTION_BACK);
+    open_cancel(1);
+    press('n');
+    assert_int_equal(action.kind, ACTION_BACK);
+    view_close(&view);
+}
+
+static void
+menus(void **state)
+{
+    (void)state;
+    model.query.sort = LOOPTOP_COL_IDLE;
+    assert_int_equal(view_open(&view, &sort_menu_view, &model), 0);
+    press('j');
+    press(KEYS_ENTER);
+    assert_int_equal(action.kind, ACTION_SORT);
+    assert_int_equal(columns_key((int)action.amount), LOOPTOP_COL_BUSY_PCT);
+    view_close(&view);
+    assert_int_equal(view_open(&view, &column_menu_view, &model), 0);
+    press('k'); /* round */
+    press(KEYS_SPACE);
+    assert_int_equal(action.kind, ACTION_HIDE_COLUMN);
+    assert_int_equal(action.amount, columns_count - 1);
+    view_close(&view);
+}
+
+static void
+table_keys(void **state)
+{
+    (void)state;
+    model.query.sort = LOOPTOP_COL_IDLE;
+    model.hidden_columns = 1u << columns_of_key(LOOPTOP_COL_BUSY_PCT);
+    assert_int_equal(view_open(&view, &tasks_view, &model), 0);
+    view_resize(&view, &model, 80, 20);
+    press('>'); /* over the hidden one */
+    assert_int_equal(action.kind, ACTION_SORT);
+    assert_int_equal(columns_key((int)action.amount), LOOPTOP_COL_BUSY);
+    press('k');
+    assert_int_equal(action.kind, ACTION_MOVE);
+    assert_int_equal(action.amount, -1);
+    press('x');
+    assert_int_equal(action.kind, ACTION_ASK_CANCEL);
+    press('%');
+    assert_int_equal(action.kind, ACTION_NONE);
+    model.hidden_columns = 0;
+    view_close(&view);
+}
+
+/* Every key of a table is reached: none is hidden by a row before it, or by the view's own. */
+static void
+no_key_is_bound_twice(void **state)
+{
+    (void)state;
+    for (int v = 0; registry_views[v]; v++) {
+        struct bindings own = registry_views[v]->bindings;
+        for (size_t i = 0; i < own.count; i++)
+            for (int k = 0; k < BINDING_KEYS && own.rows[i].keys[k]; k++)
+                assert_ptr_equal(binding_find(own, own.rows[i].keys[k]), &own.rows[i]);
+    }
+    for (size_t i = 0; i < registry_common.count; i++)
+        for (int k = 0; k < BINDING_KEYS && registry_common.rows[i].keys[k]; k++)
+            assert_null(binding_find(tasks_view.bindings, registry_common.rows[i].keys[k]));
+}
+
+static void
+columns_fit(void **state)
+{
+    struct table table = {columns_table, columns_count, 2, 0, 0};
+    struct table_layout layout;
+
+    (void)state;
+    for (int width = 0; width < 260; width++) {
+        for (table.scroll = 0; table.scroll < 13; table.scroll++) {
+            table_layout(&table, width, &layout);
+            for (int i = 0; i < layout.count; i++) {
+                const struct table_column *column = &columns_table[layout.column[i]];
+                assert_true(layout.width[i] >= column->min && layout.width[i] <= column->max);
+                if (i > 0)
+                    assert_true(layout.x[i] > layout.x[i - 1] + layout.width[i - 1]);
+                if (width >= 41)
+                    assert_true(layout.x[i] + layout.width[i] < width);
+            }
+        }
+    }
+    table.scroll = 0;
+    table_layout(&table, 80, &layout);
+    static const char *const titles[] = {"ID", "NAME", "S", "WAITING ON", "AT", "AGE"};
+    assert_int_equal(layout.count, 6);
+    for (int i = 0; i < 6; i++)
+        assert_string_equal(columns_table[layout.column[i]].title, titles[i]);
+    assert_true(layout.more_right);
+    table_layout(&table, 260, &layout);
+    assert_int_equal(layout.count, columns_count);
+    for (int i = 0; i < 30; i++)
+        table_scroll(&table, 1, 80);
+    table_layout(&table, 80, &layout);
+    assert_int_equal(layout.column[layout.count - 1], columns_count - 1); /* the last is reached */
+    assert_true(layout.more_left && !layout.more_right);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_task_is_cancelled_with_enter),
+        cmocka_unit_test(several_are_left_unless_chosen),
+        cmocka_unit_test(many_need_their_number),
+        cmocka_unit_test(the_message_is_typed),
+        cmocka_unit_test(menus),
+        cmocka_unit_test(table_keys),
+        cmocka_unit_test(no_key_is_bound_twice),
+        cmocka_unit_test(columns_fit),
+    };
+
+    fixture_model(&model, 50);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    model_done(&model);
+    return failed;
+}
