@@ -207,7 +207,8 @@ demo: all
 # ---- tests. A program of tests/unit or tests/golden links what it uses of the archives; a line
 # `/* LINK: src/agent/x.c */` in it names further sources.
 
-link_more = $(call objects,$(shell sed -n 's|^/\* LINK: \(.*\) \*/$$|\1|p' $(1)))
+link_sources = $(shell sed -n 's|^/\* LINK: \(.*\) \*/$$|\1|p' $(1))
+link_more = $(call objects,$(call link_sources,$(1)))
 
 define test_rules
 $(BUILD)/$(patsubst %.c,%,$(1)): $(O)/$(patsubst %.c,%.o,$(1)) $$(call link_more,$(1)) $$(client_libs)
@@ -251,7 +252,7 @@ fuzz: $(patsubst %.c,$(BUILD)/%,$(fuzz_src))
 $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(shared_src) $(cjson)
 	@mkdir -p $(@D)
 	$(call say,FUZZ,$@)$(CLANG) $(CPPFLAGS_ALL) -std=c11 -O1 -g -fsanitize=fuzzer,address,undefined \
-		-fno-sanitize-recover=undefined -o $@ $< $(shared_src) -w $(cjson) -lm
+		-fno-sanitize-recover=undefined -o $@ $< $(call link_sources,$<) $(shared_src) -w $(cjson) -lm
 
 bench: all
 	@LOOPTOP_BUILD='$(abspath $(BUILD))' python3 tests/bench/bench.py $(BENCH)
