@@ -291,6 +291,7 @@ agent_child(void)
     if (!prepared)
         return;
     pthread_mutex_init(&lock, NULL);
+    loops_child();
     loops_reset();
     table_reset();
     memory_reset();

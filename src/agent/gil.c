@@ -121,6 +121,9 @@ try_install(void)
         return;
     }
     memory_gc_install();
+    /* what was known before a time without hooks may point to tasks that are gone */
+    table_reset();
+    loops_reset();
     hooks_switch(true);
     if (walk_wanted)
         population_start();
@@ -261,7 +264,8 @@ walk_population(void)
 {
     while (LOAD(population_walking) && agent_hooks() == LOOPTOP_HOOKS_ACTIVE && !stopping()) {
         take_gil();
-        (void)population_slice(GIL_SLICE_NS);
+        if (!population_slice(GIL_SLICE_NS))
+            loops_find_running();
         give_gil();
         struct timespec pause = {.tv_nsec = PAUSE_NS};
         nanosleep(&pause, NULL);

@@ -142,7 +142,7 @@ call(PyObject *callback, PyObject *args)
     PyObject *task = NULL;
     if (hooks_on()) {
         task = task_of(callback, n, &wakeup);
-        struct loop *loop = loops_thread.loop;
+        struct loop *loop = loops_current();
         if (loop != NULL)
             ADD(loop->callbacks, 1);
     }

@@ -128,8 +128,10 @@ birth(PyObject *task)
     if (record != NULL)
         return record; /* __init__ called once more */
     record = table_new(task);
-    if (record == NULL)
+    if (record == NULL) {
+        ADD(table_counts.untracked, 1);
         return NULL;
+    }
     *pad = table_index(record);
     STORE(record->born, ticks_now());
     STORE(record->last_end, record->born);

@@ -14,6 +14,7 @@
 #include "agent/uv.h"
 
 struct loop loops[LOOPS_MAX];
+uint32_t loops_epoch = 1;
 __thread struct loops_thread loops_thread __attribute__((tls_model("initial-exec")));
 
 static uint64_t last_id;
@@ -156,7 +157,7 @@ void
 loops_set_running(PyObject *object)
 {
     struct loop *before = loops_thread.loop;
-    loops_thread.known = true;
+    loops_thread.epoch = loops_epoch;
     loops_thread.loop = NULL;
     if (before != NULL) {
         uv_loop_stopped(before);
@@ -200,21 +201,54 @@ loops_lag(struct loop *loop, uint64_t ns)
 }
 
 void
+loops_child(void)
+{
+    for (size_t i = 1; i < LOOPS_MAX; i++)
+        if (loops[i].history != NULL)
+            pthread_mutex_init(&loops[i].uv_lock, NULL);
+}
+
+void
 loops_reset(void)
 {
     for (size_t i = 1; i < LOOPS_MAX; i++) {
         struct loop *loop = &loops[i];
         if (loop->id == 0)
             continue;
-        pthread_mutex_init(&loop->uv_lock, NULL);
-        loop->uv = NULL;
+        uv_loop_stopped(loop);
         if (loop->object != NULL)
             STORE(loop->state, LOOP_STOPPED);
         loop->running = 0;
         loop->iteration_start = loop->probe_sent = 0;
     }
-    loops_thread.known = false;
+    loops_epoch++;
     loops_thread.loop = NULL;
+}
+
+/* As the loop itself says: asyncio's keeps the thread that runs it, uvloop's is asked (C code). */
+static bool
+says_running(const struct loop *loop)
+{
+    PyObject *answer;
+    if (loop->is_uvloop)
+        answer = PyObject_CallMethod(loop->object, "is_running", NULL);
+    else if (Py_TYPE(loop->object)->tp_getattro == PyObject_GenericGetAttr)
+        answer = PyObject_GetAttrString(loop->object, "_thread_id");
+    else
+        return false;
+    bool running = answer != NULL && answer != Py_None && answer != Py_False;
+    Py_XDECREF(answer);
+    PyErr_Clear();
+    return running;
+}
+
+void
+loops_find_running(void)
+{
+    for (size_t i = 1; i < LOOPS_MAX; i++)
+        if (loops[i].id != 0 && loops[i].object != NULL && loops[i].state == LOOP_STOPPED &&
+            says_running(&loops[i]))
+            STORE(loops[i].state, LOOP_RUNNING);
 }
 
 uint64_t

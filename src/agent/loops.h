@@ -74,11 +74,12 @@ extern struct loop loops[LOOPS_MAX];
 /* This thread, as the hooks know it. */
 struct loops_thread {
     struct loop *loop;   /* the loop it runs, or NULL */
-    bool known;          /* loop is right */
+    uint32_t epoch;      /* loop is right as long as this is loops_epoch */
     uint32_t current;    /* record of the task in a step, 0: none */
     uint64_t nested;     /* ticks of steps inside the current one */
 };
 extern __thread struct loops_thread loops_thread;
+extern uint32_t loops_epoch; /* from 1; GIL */
 
 /* 0, -ENOTSUP with a reason. GIL held. Once, after asyncio is imported. */
 int loops_init(char *reason, size_t size);
@@ -95,7 +96,8 @@ struct loop *loops_current_slow(void);
 static inline struct loop *
 loops_current(void)
 {
-    return __builtin_expect(loops_thread.known, 1) ? loops_thread.loop : loops_current_slow();
+    return __builtin_expect(loops_thread.epoch == loops_epoch, 1) ? loops_thread.loop
+                                                                  : loops_current_slow();
 }
 
 static inline unsigned
@@ -107,8 +109,17 @@ loops_index(const struct loop *loop)
 /* Counts one lag. Hooks, or the probe. */
 void loops_lag(struct loop *loop, uint64_t ns);
 
-/* Forgets that any loop runs: in a forked child, where no other thread lives. GIL held. */
+/* In a forked child, where the lock may be held by a thread that is not there. */
+void loops_child(void);
+
+/*
+ * Forgets which thread runs which loop: in a forked child, and when the hooks come back after a time in
+ * which they saw nothing. Each thread asks again. GIL held.
+ */
 void loops_reset(void);
+
+/* Marks loops that run though no hook has seen it: they wait for events since before. GIL held. */
+void loops_find_running(void);
 
 /* A second has passed: figures and histories. io thread. */
 void loops_sample(void);

@@ -4,6 +4,7 @@
 
 #include "agent/atomic.h"
 #include "agent/hooks.h"
+#include "agent/table.h"
 #include "agent/ticks.h"
 
 #define BATCH 32 /* tasks between two looks at the clock */
@@ -15,7 +16,8 @@ static void
 visit(PyObject *task, void *arg)
 {
     (void)arg;
-    (void)hooks_record(task);
+    if (hooks_record(task) == NULL && cpy_task_state(task) == CPY_PENDING)
+        ADD(table_counts.untracked, 1);
 }
 
 void

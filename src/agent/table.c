@@ -119,10 +119,8 @@ struct record *
 table_new(void *task)
 {
     struct record *record = take();
-    if (record == NULL) {
-        ADD(table_counts.untracked, 1);
+    if (record == NULL)
         return NULL;
-    }
     __atomic_thread_fence(__ATOMIC_RELEASE); /* whoever sees what follows sees that the id was 0 */
     uint64_t *words = (uint64_t *)record;
     for (size_t i = 1; i < offsetof(struct record, name) / sizeof *words; i++)
