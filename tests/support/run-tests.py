@@ -52,6 +52,8 @@ def run_program(path, counts):
         output = (error.stdout or b"").decode(errors="replace") if isinstance(
             error.stdout, (bytes, type(None))) else error.stdout
         status = "no end within %d s" % PROGRAM_TIMEOUT_S
+    except OSError as error:
+        output, status = "", error.strerror
 
     states = {}  # a failed test is listed twice: once when it fails, once in the summary
     for state, test in RESULT.findall(output):
@@ -118,8 +120,10 @@ def read_report(report, status, counts):
         counts.fail("pytest (no report, status %d)" % status)
         return
     for case in cases:
+        name = "%s::%s" % (case.get("classname"), case.get("name"))
         if case.find("failure") is not None or case.find("error") is not None:
-            counts.fail("%s::%s" % (case.get("classname"), case.get("name")))
+            if name not in counts.failures:  # a test can fail and its teardown, too
+                counts.fail(name)
         elif case.find("skipped") is not None:
             counts.skipped += 1
         else:
