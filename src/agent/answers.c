@@ -13,6 +13,7 @@
 #include "agent/cancel.h"
 #include "agent/events.h"
 #include "agent/gil.h"
+#include "agent/hooks.h"
 #include "agent/list.h"
 #include "agent/memory.h"
 #include "agent/report.h"
@@ -91,6 +92,8 @@ send_list(struct peer *peer, const char *id, const struct list_query *query)
 static bool
 places_stale(void)
 {
+    if (LOAD(hooks_place_unknown))
+        return true;
     for (size_t i = 1; i < LOOPS_MAX; i++)
         if (LOAD(loops[i].id) != 0 && LOAD(loops[i].state) == LOOP_RUNNING &&
             (LOAD(loops[i].running) != 0 || loops[i].is_uvloop))

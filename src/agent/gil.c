@@ -162,10 +162,12 @@ refresh_running(void)
     }
 }
 
-/* Whether there are loops whose tasks' places are looked up only when somebody asks. */
+/* Whether there are tasks whose places are looked up only when somebody asks. */
 static bool
-have_lazy_loops(void)
+have_lazy_places(void)
 {
+    if (LOAD(hooks_place_unknown))
+        return true;
     for (size_t i = 1; i < LOOPS_MAX; i++)
         if (loops[i].id != 0 && !loops[i].path_each_step)
             return true;
@@ -180,7 +182,11 @@ refresh_record(struct record *record)
         loops[record->loop].running == table_index(record))
         return;
     PyObject *coro = cpy_task_field(task, cpy_layout.coro);
-    if (coro != NULL && cpy_is_gen(coro) && !cpyv_gen_executing((PyGenObject *)coro))
+    if (coro == NULL || !cpy_is_gen(coro))
+        return;
+    if (cpyv_gen_executing((PyGenObject *)coro))
+        STORE(hooks_place_unknown, true);
+    else
         paths_update(record, task);
 }
 
@@ -190,6 +196,7 @@ static void
 refresh_lazy(void)
 {
     uint32_t batch[REFRESH_BATCH], high = LOAD(table_high), i = 1;
+    STORE(hooks_place_unknown, false);
     while (i < high && !stopping()) {
         unsigned n = 0;
         for (; i < high && n < REFRESH_BATCH; i++) {
@@ -232,7 +239,7 @@ run_job(struct job *job)
     else
         refresh_running();
     give_gil();
-    if (job->kind == JOB_REFRESH && have_lazy_loops())
+    if (job->kind == JOB_REFRESH && have_lazy_places())
         refresh_lazy();
 }
 
@@ -255,7 +262,7 @@ run_period(void)
             memory_blocks_sample();
         give_gil();
     }
-    if (have_lazy_loops())
+    if (have_lazy_places())
         refresh_lazy();
 }
 

@@ -20,6 +20,9 @@ struct loop;
 extern bool hooks_active;
 extern PyInterpreterState *hooks_interp; /* the main interpreter; others pass through */
 
+/* There are records whose place was not seen when their step ended. Atomic. */
+extern bool hooks_place_unknown;
+
 /* Whether a hook has to note anything here. */
 static inline bool
 hooks_on(void)

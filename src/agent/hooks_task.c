@@ -27,6 +27,7 @@
 /* uvloop's iterations are not seen: a step that long counts among the largest lags, beside the probe */
 #define LONG_STEP_NS 1000000
 
+bool hooks_place_unknown;
 ternaryfunc hooks_stock_step;
 PyCFunction hooks_stock_wakeup;
 
@@ -88,8 +89,13 @@ take_in(struct record *record, PyObject *task)
         flags |= RECORD_CANCELLING;
     STORE(record->flags, (uint16_t)flags);
     read_task(record, task);
-    if (cpy_is_gen(coro) && !cpyv_gen_executing((PyGenObject *)coro))
-        paths_update(record, task);
+    if (cpy_is_gen(coro) && cpyv_gen_executing((PyGenObject *)coro)) {
+        /* in a step that no hook saw begin: where it comes to rest is looked up later */
+        STORE(record->at_step, UINT32_MAX);
+        STORE(hooks_place_unknown, true);
+        return;
+    }
+    paths_update(record, task);
     /* queued to run: it awaits nothing, or what it awaits is done */
     PyObject *waiter = cpy_task_field(task, cpy_layout.waiter);
     if ((flags & RECORD_STARTED) &&
