@@ -103,6 +103,30 @@ test_sends_requests(void **state)
         "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"stack\",\"params\":{\"id\":7}}\n");
 }
 
+#define HEAD "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"m\",\"params\":\"\"}"
+
+/* Reads until nothing more is queued: n bytes, then this text at the end. */
+static void
+assert_all_heard(const struct pair *pair, size_t n, const char *end)
+{
+    size_t got = 0, len = strlen(end);
+    char last[256] = "";
+
+    do {
+        const char *piece;
+        size_t size;
+
+        assert_int_equal(conn_pump(pair->conn), 0);
+        piece = heard(pair);
+        size = strlen(piece);
+        if (size >= len)
+            (void)snprintf(last, sizeof(last), "%s", piece + size - len);
+        got += size;
+    } while (conn_wants_write(pair->conn) || got < n + len);
+    assert_int_equal(got, n + len);
+    assert_string_equal(last, end);
+}
+
 static void
 test_bounds_what_is_queued(void **state)
 {
@@ -124,8 +148,10 @@ test_bounds_what_is_queued(void **state)
     assert_int_equal(r, -ENOBUFS);
     assert_int_equal(last, 3);
     /* What was refused left nothing behind, and the connection goes on. */
-    assert_int_equal(conn_send(pair->conn, "m", NULL, &id), 0);
+    assert_int_equal(conn_send(pair->conn, "last", NULL, &id), 0);
     assert_int_equal(id, last + 1);
+    assert_all_heard(
+        pair, 3 * (n + sizeof(HEAD)), "{\"jsonrpc\":\"2.0\",\"id\":4,\"method\":\"last\"}\n");
     free(params);
 }
 
@@ -200,7 +226,7 @@ test_counts_what_is_no_message(void **state)
 
 /* Writes n bytes of filler from a child, since no socket holds that much. */
 static void
-fill(struct pair *pair, const char *head, const char *unit, size_t n)
+fill(struct pair *pair, const char *head, const char *unit, size_t n, const char *tail)
 {
     pid_t pid = fork();
 
@@ -222,8 +248,7 @@ fill(struct pair *pair, const char *head, const char *unit, size_t n)
                 _exit(1);
             left -= piece;
         }
-        (void)!write(pair->peer, "\n", 1);
-        _exit(0);
+        _exit(write(pair->peer, tail, strlen(tail)) < 0);
     }
     assert_true(pid > 0);
     pair->writer = pid;
@@ -236,7 +261,7 @@ test_bounds_a_line(void **state)
     struct conn_error error;
     cJSON *result = NULL;
 
-    fill(pair, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":\"", "x", 40 * 1024 * 1024);
+    fill(pair, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":\"", "x", 40 * 1024 * 1024, "\"}\n");
     assert_int_equal(conn_call(pair->conn, "m", NULL, 20000, &result, &error), -EPROTO);
     assert_null(result);
     assert_true(strlen(error.text) > 10);
@@ -251,7 +276,7 @@ test_bounds_values_of_a_line(void **state)
     struct conn_error error;
     cJSON *result = NULL;
 
-    fill(pair, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":[1", ",1", 8 * 1024 * 1024);
+    fill(pair, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":[1", ",1", 8 * 1024 * 1024, "]}\n");
     assert_int_equal(conn_call(pair->conn, "m", NULL, 20000, &result, &error), -EPROTO);
     assert_null(result);
 }

@@ -30,8 +30,8 @@ struct stack {
     uint64_t id;
     enum looptop_state state;
     bool complete;
-    const char *reason; /* NULL when complete */
-    const char *awaits; /* type of what the innermost frame awaits; NULL: nothing */
+    const char *reason;         /* NULL when complete */
+    const char *awaits;         /* type of what the innermost frame awaits; NULL: nothing */
     struct stack_frame *frames; /* outermost first */
     size_t count;
     void *arena; /* owned: everything above */

@@ -18,8 +18,8 @@ struct cJSON;
 
 struct loop_status {
     uint64_t id, tasks;
-    char kind[64];        /* asyncio, uvloop, … */
-    char state[16];       /* running, stopped, closed */
+    char kind[64];  /* asyncio, uvloop, … */
+    char state[16]; /* running, stopped, closed */
     int64_t tid;
     char thread[64];
     uint64_t running_task; /* 0: none */
@@ -61,7 +61,8 @@ struct status {
     uint64_t events;
 };
 
-/* Decode a `result`, or the part of an update. 0, -EPROTO, -ENOMEM. Absent figures become "not known". */
+/* Decode a `result`, or the part of an update. 0, -EPROTO, -ENOMEM. Absent figures become "not
+ * known". */
 int status_decode(const struct cJSON *result, struct status *ret_status);
 int loop_status_decode(const struct cJSON *loop, struct loop_status *ret_loop);
 int memory_status_decode(const struct cJSON *memory, struct memory_status *ret_memory);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The answer of `tasks` as structs. A page owns all its text; rows point into it and are valid until
- * task_page_done. Decoding checks every type, index and length: the agent's bytes are not trusted.
+ * The answer of `tasks` as structs. A page owns all its text; rows point into it and are valid
+ * until task_page_done. Decoding checks every type, index and length: the agent's bytes are not
+ * trusted.
  */
 #ifndef LOOPTOP_CLIENT_MODEL_TASKS_H
 #define LOOPTOP_CLIENT_MODEL_TASKS_H
@@ -22,8 +23,8 @@ struct task_site {
 
 struct task_row {
     uint64_t id, parent, loop, steps;
-    const char *name;       /* never NULL */
-    const char *coroutine;  /* NULL: not known; so are the next two */
+    const char *name;      /* never NULL */
+    const char *coroutine; /* NULL: not known; so are the next two */
     const char *waiting_on;
     const char *exception;
     const struct task_site *at; /* NULL: not known */
