@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What an agent shows to whoever looks at the process's memory: exported as looptop_agent_state, found
- * by its magic. Written by the agent, read by anybody; the layout changes only with the abi number.
+ * What an agent shows to whoever looks at the process's memory: exported as looptop_agent_state,
+ * found by its magic. Written by the agent, read by anybody; the layout changes only with the abi
+ * number.
  */
 #ifndef LOOPTOP_AGENT_STATE_H
 #define LOOPTOP_AGENT_STATE_H
@@ -21,9 +22,9 @@ enum looptop_agent_hooks {
 struct looptop_agent_state {
     char magic[16];
     uint32_t abi;
-    uint32_t size;     /* of this struct */
-    int32_t pid;       /* of the process that started it; another one's after fork */
-    uint32_t hooks;    /* enum looptop_agent_hooks */
+    uint32_t size;  /* of this struct */
+    int32_t pid;    /* of the process that started it; another one's after fork */
+    uint32_t hooks; /* enum looptop_agent_hooks */
     char version[16];
     char message[256]; /* one line, "" none */
     char socket[256];  /* where it listens, "" nowhere */

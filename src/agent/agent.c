@@ -268,8 +268,8 @@ agent_resume(void)
 }
 
 /*
- * Any fork, Python's or not, in the child: the threads are not here, the descriptors are the parent's.
- * Only what is allowed between fork and exec.
+ * Any fork, Python's or not, in the child: the threads are not here, the descriptors are the
+ * parent's. Only what is allowed between fork and exec.
  */
 static void
 in_child(void)

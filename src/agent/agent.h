@@ -13,8 +13,8 @@
 #include "looptop/agent_state.h"
 
 /*
- * Starts both threads and listens. 0; -EALREADY: it runs; other -errno with a reason. GIL: not held,
- * or held by a caller that does not wait for the GIL thread.
+ * Starts both threads and listens. 0; -EALREADY: it runs; other -errno with a reason. GIL: not
+ * held, or held by a caller that does not wait for the GIL thread.
  */
 int agent_start(bool readonly, char *reason, size_t size);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * See answers.h. What can be answered from the tables is answered at once. What needs the GIL becomes
- * a job of the gil thread and stands in `under_way` until it comes back, or until its time is over:
- * then the client gets an answer all the same and the job, when it comes, is thrown away.
+ * See answers.h. What can be answered from the tables is answered at once. What needs the GIL
+ * becomes a job of the gil thread and stands in `under_way` until it comes back, or until its time
+ * is over: then the client gets an answer all the same and the job, when it comes, is thrown away.
  */
 #include "agent/answers.h"
 
@@ -24,8 +24,8 @@
 
 #define UNDER_WAY_MAX (LOOPTOP_CLIENTS_MAX * PEER_PENDING_MAX)
 #define STACK_WAIT_NS (2 * CLOCK_NS_PER_S)
-#define FRESH_WAIT_NS 15000000ull     /* a list waits so long for fresh places */
-#define CANCEL_TICK_NS 2000000ull     /* how often an outcome is looked for */
+#define FRESH_WAIT_NS 15000000ull /* a list waits so long for fresh places */
+#define CANCEL_TICK_NS 2000000ull /* how often an outcome is looked for */
 #define CANCEL_WAIT_NS (2 * CLOCK_NS_PER_S)
 #define CANCEL_WAIT_MAX_NS (60 * CLOCK_NS_PER_S)
 
@@ -88,7 +88,8 @@ send_list(struct peer *peer, const char *id, const struct list_query *query)
         rpc_result_end(&peer->out);
 }
 
-/* Whether places may be older than the last step: somebody runs, or they are read on demand only. */
+/* Whether places may be older than the last step: somebody runs, or they are read on demand only.
+ */
 static bool
 places_stale(void)
 {
@@ -105,7 +106,8 @@ places_stale(void)
 static bool
 ask_fresh(const struct peer *peer, const char *id, struct list_query *query)
 {
-    if (agent_hooks() != LOOPTOP_HOOKS_ACTIVE || !places_stale() || gil_waiting_ns() > FRESH_WAIT_NS)
+    if (agent_hooks() != LOOPTOP_HOOKS_ACTIVE || !places_stale() ||
+        gil_waiting_ns() > FRESH_WAIT_NS)
         return false;
     struct job *job = gil_job_new(JOB_REFRESH);
     struct under_way *entry = job != NULL ? track(peer, id, job, FRESH_WAIT_NS) : NULL;
@@ -138,8 +140,7 @@ static int
 on_hello(struct peer *peer, const struct rpc_request *request, struct rpc_error *error)
 {
     uint64_t protocol;
-    int rc = rpc_param_uint(
-        request, "protocol", 0, UINT32_MAX, LOOPTOP_PROTOCOL, &protocol, error);
+    int rc = rpc_param_uint(request, "protocol", 0, UINT32_MAX, LOOPTOP_PROTOCOL, &protocol, error);
     if (rc < 0)
         return rc;
     if (protocol != LOOPTOP_PROTOCOL) {
@@ -242,8 +243,8 @@ on_stack(struct peer *peer, const struct rpc_request *request, struct rpc_error 
 }
 
 static int
-start_cancel(struct peer *peer, const struct rpc_request *request, struct cancel *cancel,
-    uint64_t wait_ns)
+start_cancel(
+    struct peer *peer, const struct rpc_request *request, struct cancel *cancel, uint64_t wait_ns)
 {
     struct job *job = gil_job_new(JOB_CANCEL);
     struct under_way *entry = job != NULL ? track(peer, request->id, job, wait_ns) : NULL;
@@ -296,8 +297,8 @@ on_subscribe(struct peer *peer, const struct rpc_request *request, struct rpc_er
     struct list_query *query = NULL;
     uint64_t interval_ns;
     bool present;
-    int rc = rpc_param_uint(request, "interval_ns", LOOPTOP_INTERVAL_MIN_NS,
-        3600 * CLOCK_NS_PER_S, CLOCK_NS_PER_S, &interval_ns, error);
+    int rc = rpc_param_uint(request, "interval_ns", LOOPTOP_INTERVAL_MIN_NS, 3600 * CLOCK_NS_PER_S,
+        CLOCK_NS_PER_S, &interval_ns, error);
     if (rc == 0)
         rc = rpc_param_object(request, "tasks", &tasks, &present, error);
     if (rc == 0 && present)
@@ -341,8 +342,10 @@ static int
 on_detach(struct peer *peer, const struct rpc_request *request, struct rpc_error *error)
 {
     (void)error;
-    struct event event = {
-        .kind = "detach", .text = "detached", .peer_pid = (int)peer->pid, .peer_uid = (int)peer->uid};
+    struct event event = {.kind = "detach",
+        .text = "detached",
+        .peer_pid = (int)peer->pid,
+        .peer_uid = (int)peer->uid};
     events_add(&event);
     agent_unlink(); /* at once: nobody else is to find it */
     send_flag(peer, request->id, "detached");
@@ -353,10 +356,9 @@ on_detach(struct peer *peer, const struct rpc_request *request, struct rpc_error
 static const struct {
     const char *name;
     int (*handle)(struct peer *, const struct rpc_request *, struct rpc_error *);
-} methods[] = {{"hello", on_hello}, {"status", on_status}, {"tasks", on_tasks},
-    {"stack", on_stack}, {"cancel", on_cancel}, {"loops", on_loops}, {"memory", on_memory},
-    {"events", on_events}, {"subscribe", on_subscribe}, {"unsubscribe", on_unsubscribe},
-    {"detach", on_detach}};
+} methods[] = {{"hello", on_hello}, {"status", on_status}, {"tasks", on_tasks}, {"stack", on_stack},
+    {"cancel", on_cancel}, {"loops", on_loops}, {"memory", on_memory}, {"events", on_events},
+    {"subscribe", on_subscribe}, {"unsubscribe", on_unsubscribe}, {"detach", on_detach}};
 
 static int
 dispatch(struct peer *peer, const struct rpc_request *request, struct rpc_error *error)
@@ -505,8 +507,8 @@ settle(struct peer *peers, size_t count, uint64_t now_ns)
         struct peer *peer = find_peer(peers, count, entry->peer);
         if (entry->answered)
             continue;
-        bool over = entry->cancel != NULL ? cancel_settled(entry->cancel)
-                                          : now_ns >= entry->deadline_ns;
+        bool over =
+            entry->cancel != NULL ? cancel_settled(entry->cancel) : now_ns >= entry->deadline_ns;
         if (!over) {
             uint64_t at = entry->cancel != NULL ? now_ns + CANCEL_TICK_NS : entry->deadline_ns;
             next_ns = at < next_ns ? at : next_ns;

@@ -13,9 +13,9 @@
 void answers_line(struct peer *peer, const char *line, size_t n);
 
 /*
- * Sends what has become ready: jobs that are done, cancellations that are settled, requests whose time
- * is over, updates that are due. Returns when to come again at the latest (monotonic ns), UINT64_MAX
- * when nothing is expected.
+ * Sends what has become ready: jobs that are done, cancellations that are settled, requests whose
+ * time is over, updates that are due. Returns when to come again at the latest (monotonic ns),
+ * UINT64_MAX when nothing is expected.
  */
 uint64_t answers_tick(struct peer *peers, size_t count);
 

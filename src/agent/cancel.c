@@ -182,10 +182,10 @@ send_one(struct cancel *cancel, size_t i)
     Py_INCREF(task);
     STORE(record->flags, (uint16_t)(record->flags | RECORD_WATCHED));
     loop = cpy_task_field(task, cpy_layout.loop);
-    PyObject *message = cancel->message != NULL
-                            ? PyUnicode_DecodeUTF8(cancel->message,
-                                  (Py_ssize_t)strlen(cancel->message), "replace")
-                            : Py_NewRef(Py_None);
+    PyObject *message =
+        cancel->message != NULL
+            ? PyUnicode_DecodeUTF8(cancel->message, (Py_ssize_t)strlen(cancel->message), "replace")
+            : Py_NewRef(Py_None);
     PyObject *handle = NULL;
     if (message != NULL)
         handle = PyObject_CallMethod(loop, "call_soon_threadsafe", "OOOKn", deliver, task, message,
@@ -268,13 +268,15 @@ static const char *const outcome_names[] = LOOPTOP_OUTCOME_NAMES;
 static void
 note_event(const struct cancel *cancel, const struct entry *entry, uint64_t after_ns)
 {
-    struct event event = {.kind = "cancel", .task = entry->id, .peer_pid = cancel->peer_pid,
+    struct event event = {.kind = "cancel",
+        .task = entry->id,
+        .peer_pid = cancel->peer_pid,
         .peer_uid = cancel->peer_uid};
     memcpy(event.name, entry->name, sizeof event.name);
     (void)snprintf(event.text, sizeof event.text, "%s after %llu.%llu ms%s%.80s%s%.60s",
         outcome_names[entry->outcome], (unsigned long long)(after_ns / 1000000),
-        (unsigned long long)(after_ns / 100000 % 10), entry->at[0] != '\0' ? " at " : "",
-        entry->at, entry->reason[0] != '\0' ? ": " : "", entry->reason);
+        (unsigned long long)(after_ns / 100000 % 10), entry->at[0] != '\0' ? " at " : "", entry->at,
+        entry->reason[0] != '\0' ? ": " : "", entry->reason);
     events_add(&event);
 }
 
@@ -284,7 +286,8 @@ report_entry(const struct cancel *cancel, struct entry *entry, struct json_out *
     const char *exception = names_text(entry->exception);
     if (entry->outcome == LOOPTOP_OUTCOME_FAILED && exception != NULL)
         (void)snprintf(entry->reason, sizeof entry->reason, "%s", exception);
-    uint64_t after_ns = entry->ended > cancel->begun ? ticks_to_ns(entry->ended - cancel->begun) : 0;
+    uint64_t after_ns =
+        entry->ended > cancel->begun ? ticks_to_ns(entry->ended - cancel->begun) : 0;
     json_out_object(out);
     json_out_kv_uint(out, "id", entry->id);
     json_out_kv_string(out, "name", entry->name);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Cancelling tasks by hand. The request names tasks by the agent's ids; each is checked against the
- * live object under the GIL, so that a reused address is never hit, then Task.cancel is called in the
- * task's own loop, and what comes of it is watched until it is known or the time is over.
+ * live object under the GIL, so that a reused address is never hit, then Task.cancel is called in
+ * the task's own loop, and what comes of it is watched until it is known or the time is over.
  */
 #ifndef LOOPTOP_AGENT_CANCEL_H
 #define LOOPTOP_AGENT_CANCEL_H
@@ -16,15 +16,15 @@ struct cancel;
 struct json_out;
 
 /*
- * A request for ids[0..count), count <= LOOPTOP_CANCEL_MAX; message may be NULL. NULL without memory.
- * Any thread; it is one thread's at a time.
+ * A request for ids[0..count), count <= LOOPTOP_CANCEL_MAX; message may be NULL. NULL without
+ * memory. Any thread; it is one thread's at a time.
  */
-struct cancel *cancel_new(
-    const uint64_t *ids, size_t count, const char *message, uint64_t wait_ns, int peer_pid, int peer_uid);
+struct cancel *cancel_new(const uint64_t *ids, size_t count, const char *message, uint64_t wait_ns,
+    int peer_pid, int peer_uid);
 
 /*
- * Puts cancellations into the tasks' loops for at most about max_ns; returns whether there are more.
- * GIL held, gil thread.
+ * Puts cancellations into the tasks' loops for at most about max_ns; returns whether there are
+ * more. GIL held, gil thread.
  */
 bool cancel_send(struct cancel *cancel, uint64_t max_ns);
 

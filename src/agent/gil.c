@@ -25,16 +25,16 @@
 #include "common/clock.h"
 #include "looptop/protocol.h"
 
-#define PERIOD_NS CLOCK_NS_PER_S           /* figures of the interpreter, nobody watching */
-#define PERIOD_WATCHED_NS 100000000ull     /* … somebody watching */
-#define PAUSE_NS 100000                    /* between two slices: the application's turn */
-#define STACK_BYTES_MAX (8u << 20)         /* JSON of one stack */
-#define REFRESH_BATCH 256                  /* records of one slice */
+#define PERIOD_NS CLOCK_NS_PER_S       /* figures of the interpreter, nobody watching */
+#define PERIOD_WATCHED_NS 100000000ull /* … somebody watching */
+#define PAUSE_NS 100000                /* between two slices: the application's turn */
+#define STACK_BYTES_MAX (8u << 20)     /* JSON of one stack */
+#define REFRESH_BATCH 256              /* records of one slice */
 
 static struct {
     pthread_mutex_t lock;
-    pthread_cond_t wake;      /* the thread has something to do */
-    pthread_cond_t tried;     /* an installation was tried */
+    pthread_cond_t wake;  /* the thread has something to do */
+    pthread_cond_t tried; /* an installation was tried */
     struct job *jobs, **jobs_end;
     struct job *done, **done_end;
     bool stop, install_wanted;
@@ -43,11 +43,11 @@ static struct {
     bool running;
 } queue = {.lock = PTHREAD_MUTEX_INITIALIZER, .jobs_end = &queue.jobs, .done_end = &queue.done};
 
-static bool walk_wanted;        /* of tasks older than the hooks */
-static bool watched;            /* atomic */
-static uint64_t waiting_since;  /* atomic, ticks */
-static uint64_t longest_hold;   /* atomic, ticks */
-static PyThreadState *own;      /* this thread's */
+static bool walk_wanted;       /* of tasks older than the hooks */
+static bool watched;           /* atomic */
+static uint64_t waiting_since; /* atomic, ticks */
+static uint64_t longest_hold;  /* atomic, ticks */
+static PyThreadState *own;     /* this thread's */
 static uint64_t held_since;
 
 struct job *
@@ -142,8 +142,8 @@ run_stack(struct job *job)
     }
     stack_done(&stack);
     if (rc == -ENOENT)
-        rpc_error_set(&job->error, LOOPTOP_ERR_NO_TASK, "no task %llu",
-            (unsigned long long)job->task);
+        rpc_error_set(
+            &job->error, LOOPTOP_ERR_NO_TASK, "no task %llu", (unsigned long long)job->task);
     else if (rc == 0 || job->out.error != 0)
         rpc_error_set(&job->error, LOOPTOP_ERR_INTERNAL, "the stack could not be read");
 }
@@ -201,7 +201,8 @@ refresh_lazy(void)
         unsigned n = 0;
         for (; i < high && n < REFRESH_BATCH; i++) {
             const struct record *record = &table_records[i];
-            if (LOAD(record->task) != NULL && LOAD(record->at_step) != (uint32_t)LOAD(record->steps))
+            if (LOAD(record->task) != NULL &&
+                LOAD(record->at_step) != (uint32_t)LOAD(record->steps))
                 batch[n++] = i;
         }
         if (n == 0)

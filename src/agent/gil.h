@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The thread "looptop-gil": everything that needs the GIL and is not in a hook happens here, in slices
- * of at most GIL_SLICE_NS, with the GIL given back between two. Jobs come from the io thread and go
- * back to it; what is wanted at regular times (the population walk, figures of the interpreter,
- * probes, fresh places of tasks) the thread does by itself.
+ * The thread "looptop-gil": everything that needs the GIL and is not in a hook happens here, in
+ * slices of at most GIL_SLICE_NS, with the GIL given back between two. Jobs come from the io thread
+ * and go back to it; what is wanted at regular times (the population walk, figures of the
+ * interpreter, probes, fresh places of tasks) the thread does by itself.
  */
 #ifndef LOOPTOP_AGENT_GIL_H
 #define LOOPTOP_AGENT_GIL_H
@@ -23,14 +23,14 @@ struct cancel;
 struct job {
     struct job *next;
     enum job_kind kind;
-    uint64_t client;         /* who asked: the connection's number */
-    char id[RPC_ID_MAX];     /* … and the request */
-    uint64_t deadline_ns;    /* monotonic: when the io thread gives up; 0 never */
-    bool given_up;           /* atomic: nobody wants the answer any more */
-    uint64_t task;           /* JOB_STACK */
-    struct cancel *cancel;   /* JOB_CANCEL: owned by the io thread's list */
-    struct buf out;          /* JOB_STACK: the result's JSON */
-    struct rpc_error error;  /* code 0: none */
+    uint64_t client;        /* who asked: the connection's number */
+    char id[RPC_ID_MAX];    /* … and the request */
+    uint64_t deadline_ns;   /* monotonic: when the io thread gives up; 0 never */
+    bool given_up;          /* atomic: nobody wants the answer any more */
+    uint64_t task;          /* JOB_STACK */
+    struct cancel *cancel;  /* JOB_CANCEL: owned by the io thread's list */
+    struct buf out;         /* JOB_STACK: the result's JSON */
+    struct rpc_error error; /* code 0: none */
 };
 
 /* A job of a kind, zeroed; NULL without memory. */
@@ -39,8 +39,8 @@ struct job *gil_job_new(enum job_kind kind);
 struct job *gil_job_free(struct job *job);
 
 /*
- * Starts the thread; with `walk` it takes in the tasks that are there already once the hooks are in. 0,
- * -errno.
+ * Starts the thread; with `walk` it takes in the tasks that are there already once the hooks are
+ * in. 0, -errno.
  */
 int gil_start(bool walk);
 
@@ -56,8 +56,8 @@ void gil_submit(struct job *job);
 /* A job that is done, or NULL; the io thread is woken through wake_fd when there is one. */
 struct job *gil_take_done(void);
 
-/* Asks for the hooks to be installed as soon as asyncio is there; waits until that was tried. GIL: not
- * held by the caller. */
+/* Asks for the hooks to be installed as soon as asyncio is there; waits until that was tried. GIL:
+ * not held by the caller. */
 void gil_install_now(void);
 
 /* Somebody watches: figures come often, else rarely. io thread. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The hooks in asyncio: they go in once and stay for the life of the process; a flag switches them,
- * because writing to types again and again would use up the interpreter's type versions. Inactive, a
- * hook is one load and a jump to what it replaced.
+ * because writing to types again and again would use up the interpreter's type versions. Inactive,
+ * a hook is one load and a jump to what it replaced.
  *
  * A hook runs in the application's threads, under the GIL. It must not fail: what it cannot note it
  * leaves out, and it returns what the replaced function returned, exception state included.
@@ -31,9 +31,9 @@ hooks_on(void)
 }
 
 /*
- * Measures, then installs; hooks are inactive until hooks_switch. Call both in a thread of ours, GIL
- * held (it may be given back between the two), asyncio imported. 0, or -ENOTSUP with a reason (nothing
- * was installed then). Again: they do nothing.
+ * Measures, then installs; hooks are inactive until hooks_switch. Call both in a thread of ours,
+ * GIL held (it may be given back between the two), asyncio imported. 0, or -ENOTSUP with a reason
+ * (nothing was installed then). Again: they do nothing.
  */
 int hooks_measure(char *reason, size_t size);
 int hooks_install(char *reason, size_t size);
@@ -57,9 +57,9 @@ struct hooks_step {
     struct record *record;
     struct loop *loop;
     uint64_t start;
-    uint64_t nested;        /* the enclosing step's */
+    uint64_t nested; /* the enclosing step's */
     uint64_t outer_start;
-    uint32_t outer;         /* the enclosing step's record */
+    uint32_t outer; /* the enclosing step's record */
 };
 void hooks_step_begin(struct hooks_step *step, PyObject *task);
 void hooks_step_end(struct hooks_step *step);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * asyncio.Handle._run in C: runs the callback in its context, counts it, and accounts a task's step in
- * one place. It is faster than the stock method, a Python function. Whatever is out of the ordinary is
- * left to the stock method itself, so that it behaves the same to the letter:
+ * asyncio.Handle._run in C: runs the callback in its context, counts it, and accounts a task's step
+ * in one place. It is faster than the stock method, a Python function. Whatever is out of the
+ * ordinary is left to the stock method itself, so that it behaves the same to the letter:
  *
  * - a callback that raised: the handle's context is replaced by an object whose run() puts the true
  *   one back and raises the exception again, and stock _run is called. Its own except clause then
@@ -23,11 +23,10 @@ static Py_ssize_t callback_at, args_at, context_at;
 
 /* Stands in a handle's context for one call. */
 struct raiser {
-    PyObject_HEAD
-    PyObject *exception; /* strong */
-    PyObject *handle;    /* strong; NULL once it has its own back */
-    PyObject *context;   /* strong: the handle's own */
-    PyObject *args;      /* strong: the handle's own, where they were replaced */
+    PyObject_HEAD PyObject *exception; /* strong */
+    PyObject *handle;                  /* strong; NULL once it has its own back */
+    PyObject *context;                 /* strong: the handle's own */
+    PyObject *args;                    /* strong: the handle's own, where they were replaced */
     bool args_replaced;
 };
 
@@ -206,10 +205,11 @@ is_stock(PyObject *function)
     if (!PyFunction_Check(function))
         return false;
     PyObject *module = cpy_module("asyncio.events");
-    bool stock = module != NULL && PyModule_Check(module) &&
-                 PyFunction_GET_GLOBALS(function) == PyModule_GetDict(module) &&
-                 PyUnicode_CompareWithASCIIString(
-                     ((PyCodeObject *)PyFunction_GET_CODE(function))->co_qualname, "Handle._run") == 0;
+    bool stock =
+        module != NULL && PyModule_Check(module) &&
+        PyFunction_GET_GLOBALS(function) == PyModule_GetDict(module) &&
+        PyUnicode_CompareWithASCIIString(
+            ((PyCodeObject *)PyFunction_GET_CODE(function))->co_qualname, "Handle._run") == 0;
     Py_XDECREF(module);
     return stock;
 }

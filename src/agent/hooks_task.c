@@ -3,10 +3,10 @@
  * Birth, steps and end of tasks.
  *
  * Birth is Task's tp_init: also of subclasses, which inherit the slot, and of subclasses with an
- * __init__ of their own, which reach it through Task.__init__, a wrapper that holds the C pointer and
- * is patched too. An eager task runs its first step inside tp_init, by a direct C call.
- * A step is the call of a TaskStepMethWrapper or of the wakeup builtin (one PyMethodDef for all of
- * them, so that builtins made before are covered). Death is tp_dealloc, which every subclass reaches:
+ * __init__ of their own, which reach it through Task.__init__, a wrapper that holds the C pointer
+ * and is patched too. An eager task runs its first step inside tp_init, by a direct C call. A step
+ * is the call of a TaskStepMethWrapper or of the wakeup builtin (one PyMethodDef for all of them,
+ * so that builtins made before are covered). Death is tp_dealloc, which every subclass reaches:
  * after it no record points to the task's memory.
  */
 #include "agent/hooks.h"
@@ -24,7 +24,8 @@
 
 #define SKIPS_MAX 8
 
-/* uvloop's iterations are not seen: a step that long counts among the largest lags, beside the probe */
+/* uvloop's iterations are not seen: a step that long counts among the largest lags, beside the
+ * probe */
 #define LONG_STEP_NS 1000000
 
 bool hooks_place_unknown;
@@ -35,9 +36,10 @@ static initproc stock_init;
 static destructor stock_dealloc;
 static PyMethodDef *cancel_def, *uncancel_def, *set_name_def;
 static PyCFunction stock_cancel, stock_uncancel, stock_set_name;
-static uint64_t long_step; /* ticks */
+static uint64_t long_step;    /* ticks */
 static PyObject *eager_start; /* strong: the keyword */
-static PyObject *skip[SKIPS_MAX]; /* strong: globals of asyncio modules that create tasks for others */
+static PyObject
+    *skip[SKIPS_MAX]; /* strong: globals of asyncio modules that create tasks for others */
 static size_t skips;
 
 /* "Task-N" as its number, anything else as text. */
@@ -219,7 +221,8 @@ hooks_step_begin(struct hooks_step *step, PyObject *task)
 {
     population_leave(task);
     struct record *record = hooks_record(task);
-    struct loop *loop = record != NULL && record->loop != 0 ? &loops[record->loop] : loops_current();
+    struct loop *loop =
+        record != NULL && record->loop != 0 ? &loops[record->loop] : loops_current();
     uint32_t index = 0;
     if (loop == NULL)
         loop = &loops[0];
@@ -482,8 +485,8 @@ hooks_task_install(char *reason, size_t size)
     patch_init(cpy_layout.task, 0);
     cpy_layout.step->tp_call = hook_step;
     cpy_layout.wakeup->ml_meth = hook_wakeup;
-    patch_method("cancel", METH_FASTCALL | METH_KEYWORDS,
-        (PyCFunction)(void (*)(void))hook_cancel, &cancel_def, &stock_cancel);
+    patch_method("cancel", METH_FASTCALL | METH_KEYWORDS, (PyCFunction)(void (*)(void))hook_cancel,
+        &cancel_def, &stock_cancel);
     patch_method("uncancel", METH_NOARGS, hook_uncancel, &uncancel_def, &stock_uncancel);
     patch_method("set_name", METH_O, hook_set_name, &set_name_def, &stock_set_name);
     return 0;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Waking: whoever makes a task ready does it through the loop's call_soon, once before each step. The
- * stamp set there tells READY from WAIT. asyncio's method is replaced by one in C that stamps and
- * calls it; uvloop's is patched where it stands: a method descriptor's PyMethodDef up to 0.17, the
- * vectorcall pointer of a Cython function later.
+ * Waking: whoever makes a task ready does it through the loop's call_soon, once before each step.
+ * The stamp set there tells READY from WAIT. asyncio's method is replaced by one in C that stamps
+ * and calls it; uvloop's is patched where it stands: a method descriptor's PyMethodDef up to 0.17,
+ * the vectorcall pointer of a Cython function later.
  */
 #include "agent/hooks.h"
 
@@ -43,8 +43,8 @@ hook_call_soon(PyObject *self, PyObject *const *args, Py_ssize_t n, PyObject *na
     return result;
 }
 
-static PyMethodDef call_soon_def = {"call_soon",
-    (PyCFunction)(void (*)(void))hook_call_soon, METH_FASTCALL | METH_KEYWORDS,
+static PyMethodDef call_soon_def = {"call_soon", (PyCFunction)(void (*)(void))hook_call_soon,
+    METH_FASTCALL | METH_KEYWORDS,
     "call_soon($self, /, callback, *args, context=None)\n--\n\n"
     "Arrange for a callback to be called as soon as possible."};
 
@@ -97,7 +97,8 @@ patch_def(PyMethodDef *def)
     }
 }
 
-/* Cython's functions keep their vectorcall pointer at tp_vectorcall_offset, as the protocol says. */
+/* Cython's functions keep their vectorcall pointer at tp_vectorcall_offset, as the protocol says.
+ */
 static void
 patch_vector(PyObject *function)
 {

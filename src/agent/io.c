@@ -111,8 +111,8 @@ settle_peers(void)
             close_peer(peer);
             continue;
         }
-        uint32_t events = (peer_wants_read(peer) ? EPOLLIN : 0) |
-                          (peer_wants_write(peer) ? EPOLLOUT : 0);
+        uint32_t events =
+            (peer_wants_read(peer) ? EPOLLIN : 0) | (peer_wants_write(peer) ? EPOLLOUT : 0);
         (void)watch(peer->fd, events, i, EPOLL_CTL_MOD);
     }
 }

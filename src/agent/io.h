@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The thread "looptop-io": the socket and its clients, once-a-second samples, answers from the tables.
- * It never takes the GIL. A client that is slow, silent, rude or gone costs the others nothing:
- * nothing here waits for one of them.
+ * The thread "looptop-io": the socket and its clients, once-a-second samples, answers from the
+ * tables. It never takes the GIL. A client that is slow, silent, rude or gone costs the others
+ * nothing: nothing here waits for one of them.
  */
 #ifndef LOOPTOP_AGENT_IO_H
 #define LOOPTOP_AGENT_IO_H

@@ -110,8 +110,8 @@ parse_all(const struct rpc_request *request, struct list_query *query, struct rp
 }
 
 int
-list_query_parse(const struct rpc_request *request, struct list_query **ret_query,
-    struct rpc_error *ret_error)
+list_query_parse(
+    const struct rpc_request *request, struct list_query **ret_query, struct rpc_error *ret_error)
 {
     struct list_query *query = calloc(1, sizeof *query);
     int rc = query != NULL ? parse_all(request, query, ret_error) : -ENOMEM;
@@ -150,15 +150,25 @@ static void
 filter_view(const struct record_view *view, struct filter_task *ret_task)
 {
     struct site at = names_place(view->at), created = names_place(view->created_at);
-    *ret_task = (struct filter_task){.id = view->id, .parent = view->parent,
-        .loop = loops[view->loop].id, .steps = view->steps, .state = view->state,
-        .age_ns = (double)view->age_ns, .idle_ns = (double)view->idle_ns,
-        .busy_ns = (double)view->busy_ns, .max_step_ns = (double)view->max_step_ns,
-        .busy_pct = list_rates_busy(view), .name = view->name,
-        .coroutine = names_text(view->coroutine), .waiting_on = names_text(view->waiting_on),
-        .exception = names_text(view->exception), .at_file = names_text(at.file),
-        .at_function = names_text(at.function), .created_file = names_text(created.file),
-        .created_function = names_text(created.function), .at_line = at.line,
+    *ret_task = (struct filter_task){.id = view->id,
+        .parent = view->parent,
+        .loop = loops[view->loop].id,
+        .steps = view->steps,
+        .state = view->state,
+        .age_ns = (double)view->age_ns,
+        .idle_ns = (double)view->idle_ns,
+        .busy_ns = (double)view->busy_ns,
+        .max_step_ns = (double)view->max_step_ns,
+        .busy_pct = list_rates_busy(view),
+        .name = view->name,
+        .coroutine = names_text(view->coroutine),
+        .waiting_on = names_text(view->waiting_on),
+        .exception = names_text(view->exception),
+        .at_file = names_text(at.file),
+        .at_function = names_text(at.function),
+        .created_file = names_text(created.file),
+        .created_function = names_text(created.function),
+        .at_line = at.line,
         .created_line = created.line};
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The method `tasks`: filters, sorts and cuts a window out of the table, without the GIL. io thread.
+ * The method `tasks`: filters, sorts and cuts a window out of the table, without the GIL. io
+ * thread.
  */
 #ifndef LOOPTOP_AGENT_LIST_H
 #define LOOPTOP_AGENT_LIST_H
@@ -25,8 +26,8 @@ struct list_query {
 };
 
 /* Reads the params. 0 and *ret_query owned; -EINVAL with an error; -ENOMEM. */
-int list_query_parse(const struct rpc_request *request, struct list_query **ret_query,
-    struct rpc_error *ret_error);
+int list_query_parse(
+    const struct rpc_request *request, struct list_query **ret_query, struct rpc_error *ret_error);
 
 /* Frees; NULL-safe; returns NULL. */
 struct list_query *list_query_free(struct list_query *query);
@@ -34,7 +35,8 @@ struct list_query *list_query_free(struct list_query *query);
 /* Writes the answer. 0, -ENOMEM. */
 int list_write(const struct list_query *query, struct json_out *out);
 
-/* How many tasks there are in each state, and on each loop; looked through at most ten times a second. */
+/* How many tasks there are in each state, and on each loop; looked through at most ten times a
+ * second. */
 struct list_census {
     uint64_t by_state[LOOPTOP_STATES];
     uint64_t live;

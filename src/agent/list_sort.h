@@ -11,7 +11,7 @@ struct list_item {
     const char *text; /* sort key; NULL stands last */
     uint64_t id;      /* breaks ties: no two items are equal */
     uint32_t index;
-    uint32_t rank;    /* before the key: a smaller one stands first, whatever the direction */
+    uint32_t rank; /* before the key: a smaller one stands first, whatever the direction */
 };
 
 /* The order: by rank, then key, then id; sign 1 ascending, -1 descending. */

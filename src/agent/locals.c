@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * See locals.h. Texts are quoted as Python would write them, cut at LOOPTOP_VALUE_MAX characters; the
- * repr of an int or a float is the interpreter's own C code, called for exact types only.
+ * See locals.h. Texts are quoted as Python would write them, cut at LOOPTOP_VALUE_MAX characters;
+ * the repr of an int or a float is the interpreter's own C code, called for exact types only.
  */
 #include "agent/locals.h"
 
@@ -12,7 +12,7 @@
 #include "looptop/limits.h"
 
 #define TEXT_SIZE (LOOPTOP_VALUE_MAX * 10 + 16) /* each character as \U0010ffff, and quotes */
-#define INT_BITS_MAX 256 /* larger ints take too long to write in decimals */
+#define INT_BITS_MAX 256                        /* larger ints take too long to write in decimals */
 
 /* Appends one character as it stands in a Python literal. */
 static size_t
@@ -93,8 +93,7 @@ write_int(struct json_out *out, PyObject *value)
 static void
 write_float(struct json_out *out, PyObject *value)
 {
-    char *text =
-        PyOS_double_to_string(PyFloat_AS_DOUBLE(value), 'r', 0, Py_DTSF_ADD_DOT_0, NULL);
+    char *text = PyOS_double_to_string(PyFloat_AS_DOUBLE(value), 'r', 0, Py_DTSF_ADD_DOT_0, NULL);
     if (text != NULL)
         json_out_kv_string(out, "value", text);
     PyMem_Free(text);

@@ -83,8 +83,8 @@ entry_prepare(struct loop *loop)
 {
     struct loop_history *history = loop->history;
     if (history == NULL) {
-        history = mmap(NULL, sizeof *history, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-            -1, 0);
+        history =
+            mmap(NULL, sizeof *history, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (history == MAP_FAILED)
             return false;
         pthread_mutex_init(&loop->uv_lock, NULL);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The event loops: which there are, which thread runs each, how busy they are and how long they keep
- * callbacks waiting. Counters are written by hooks under the GIL in the loop's own thread; the io
- * thread reads them and keeps the history.
+ * The event loops: which there are, which thread runs each, how busy they are and how long they
+ * keep callbacks waiting. Counters are written by hooks under the GIL in the loop's own thread; the
+ * io thread reads them and keeps the history.
  *
- * An entry belongs to a loop object until the object is freed (a weak reference tells), then stays a
- * while for the tasks that ended on it, then serves another loop. Entry 0 stands for "not known".
+ * An entry belongs to a loop object until the object is freed (a weak reference tells), then stays
+ * a while for the tasks that ended on it, then serves another loop. Entry 0 stands for "not known".
  */
 #ifndef LOOPTOP_AGENT_LOOPS_H
 #define LOOPTOP_AGENT_LOOPS_H
@@ -20,7 +20,7 @@
 #include "looptop/limits.h"
 
 #define LOOPS_MAX 64
-#define LOOPS_WINDOWS 7         /* lag histograms, the current one and a minute before it */
+#define LOOPS_WINDOWS 7 /* lag histograms, the current one and a minute before it */
 #define LOOPS_WINDOW_S 10
 #define LOOPS_KEEP_NS (15 * 1000000000ull) /* an entry stays so long after its loop is gone */
 
@@ -29,12 +29,12 @@ enum loop_state { LOOP_STOPPED, LOOP_RUNNING, LOOP_CLOSED };
 /* What the io thread keeps of a loop, a sample a second; allocated with the entry. */
 struct loop_history {
     struct histogram lag[LOOPS_WINDOWS];
-    uint32_t window;        /* the current one; atomic: hooks add to it */
-    unsigned window_age;    /* s */
+    uint32_t window;     /* the current one; atomic: hooks add to it */
+    unsigned window_age; /* s */
     float busy_pct[LOOPTOP_HISTORY];
     uint64_t lag_ns[LOOPTOP_HISTORY];
     float iterations[LOOPTOP_HISTORY];
-    unsigned count, next;   /* samples there are; where the next goes */
+    unsigned count, next; /* samples there are; where the next goes */
     /* figures of the last second, and what they were counted from */
     double busy_pct_now, iterations_now, callbacks_now, steps_now;
     uint64_t lag_now_ns;
@@ -43,29 +43,29 @@ struct loop_history {
 };
 
 struct loop {
-    uint64_t id;           /* 0: free; written last */
-    PyObject *object;      /* borrowed; NULL once it is gone. GIL */
-    PyObject *weak;        /* strong: its callback marks the entry */
+    uint64_t id;      /* 0: free; written last */
+    PyObject *object; /* borrowed; NULL once it is gone. GIL */
+    PyObject *weak;   /* strong: its callback marks the entry */
     char kind[48];
     char thread[32];
     pid_t tid;
-    uint8_t state;         /* enum loop_state */
+    uint8_t state; /* enum loop_state */
     bool is_uvloop;
-    bool path_each_step;   /* await paths at the end of every step, not when somebody looks */
-    uint64_t gone;         /* ticks when the object was freed */
+    bool path_each_step; /* await paths at the end of every step, not when somebody looks */
+    uint64_t gone;       /* ticks when the object was freed */
 
     uint32_t running;         /* record in a step now, 0: none */
     uint64_t step_start;      /* ticks */
     uint64_t iteration_start; /* ticks; 0: it waits for events, or is not known */
     uint64_t iterations;
-    uint64_t callbacks;       /* handles run, tasks' among them; asyncio only */
+    uint64_t callbacks; /* handles run, tasks' among them; asyncio only */
     uint64_t steps;
-    uint64_t busy;            /* ticks between polls; where polls are not seen: in steps */
-    uint64_t lag_max_ns;      /* since the io thread last took it */
-    uint64_t probe_sent;      /* ticks; 0: none under way */
+    uint64_t busy;       /* ticks between polls; where polls are not seen: in steps */
+    uint64_t lag_max_ns; /* since the io thread last took it */
+    uint64_t probe_sent; /* ticks; 0: none under way */
 
-    pthread_mutex_t uv_lock;  /* keeps uv alive while the io thread reads it */
-    void *uv;                 /* uv_loop_t while it runs and can be read, else NULL */
+    pthread_mutex_t uv_lock; /* keeps uv alive while the io thread reads it */
+    void *uv;                /* uv_loop_t while it runs and can be read, else NULL */
     struct loop_history *history;
 };
 
@@ -73,10 +73,10 @@ extern struct loop loops[LOOPS_MAX];
 
 /* This thread, as the hooks know it. */
 struct loops_thread {
-    struct loop *loop;   /* the loop it runs, or NULL */
-    uint32_t epoch;      /* loop is right as long as this is loops_epoch */
-    uint32_t current;    /* record of the task in a step, 0: none */
-    uint64_t nested;     /* ticks of steps inside the current one */
+    struct loop *loop; /* the loop it runs, or NULL */
+    uint32_t epoch;    /* loop is right as long as this is loops_epoch */
+    uint32_t current;  /* record of the task in a step, 0: none */
+    uint64_t nested;   /* ticks of steps inside the current one */
 };
 extern __thread struct loops_thread loops_thread;
 extern uint32_t loops_epoch; /* from 1; GIL */
@@ -84,7 +84,8 @@ extern uint32_t loops_epoch; /* from 1; GIL */
 /* 0, -ENOTSUP with a reason. GIL held. Once, after asyncio is imported. */
 int loops_init(char *reason, size_t size);
 
-/* The entry of a loop object, made where there is none; &loops[0] where it cannot be kept. GIL held. */
+/* The entry of a loop object, made where there is none; &loops[0] where it cannot be kept. GIL
+ * held. */
 struct loop *loops_of(PyObject *object);
 
 /* The calling thread began to run this loop (NULL: none any more). GIL held. */
@@ -113,8 +114,8 @@ void loops_lag(struct loop *loop, uint64_t ns);
 void loops_child(void);
 
 /*
- * Forgets which thread runs which loop: in a forked child, and when the hooks come back after a time in
- * which they saw nothing. Each thread asks again. GIL held.
+ * Forgets which thread runs which loop: in a forked child, and when the hooks come back after a
+ * time in which they saw nothing. Each thread asks again. GIL held.
  */
 void loops_reset(void);
 
@@ -125,8 +126,8 @@ void loops_find_running(void);
 void loops_sample(void);
 
 /*
- * Hands a callback to loops whose iterations cannot be seen and notes how long it waited. GIL held, gil
- * thread. Runs the loop's call_soon_threadsafe, which is asyncio's or uvloop's own code.
+ * Hands a callback to loops whose iterations cannot be seen and notes how long it waited. GIL held,
+ * gil thread. Runs the loop's call_soon_threadsafe, which is asyncio's or uvloop's own code.
  */
 void loops_probe(void);
 

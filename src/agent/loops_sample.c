@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * The io thread's side of loops.h: once a second the counters of each loop become figures of that
- * second and one more sample of its history. And the probe, for loops whose iterations are not seen.
+ * second and one more sample of its history. And the probe, for loops whose iterations are not
+ * seen.
  */
 #include "agent/loops.h"
 
@@ -79,7 +80,8 @@ sample(struct loop *loop)
     if (loop->is_uvloop && iterations == 0)
         history->iterations_now = NAN;
     history->callbacks_now =
-        loop->is_uvloop ? NAN : per_second(LOAD(loop->callbacks), &history->seen_callbacks, span_ns);
+        loop->is_uvloop ? NAN
+                        : per_second(LOAD(loop->callbacks), &history->seen_callbacks, span_ns);
     history->steps_now = per_second(LOAD(loop->steps), &history->seen_steps, span_ns);
     history->lag_now_ns = __atomic_exchange_n(&loop->lag_max_ns, 0, __ATOMIC_RELAXED);
     rotate_window(history);

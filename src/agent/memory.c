@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * See memory.h. sys.getallocatedblocks walks every pool under the GIL: its cost grows with the heap (1
- * ms at 7 million blocks), so each count is followed by a pause of 2000 times what it took, at least a
- * second: a share of the core under 0.1 %. Past BLOCKS_LIMIT_NS it is given up, since no slice may
- * hold the GIL that long.
+ * See memory.h. sys.getallocatedblocks walks every pool under the GIL: its cost grows with the heap
+ * (1 ms at 7 million blocks), so each count is followed by a pause of 2000 times what it took, at
+ * least a second: a share of the core under 0.1 %. Past BLOCKS_LIMIT_NS it is given up, since no
+ * slice may hold the GIL that long.
  */
 #include "agent/memory.h"
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * The Python module `_agent`: start, stop, and what has to happen around fork, exec and the end of the
- * interpreter. Everything the application could see of it is a few callbacks in C in the lists meant
- * for them (atexit, os.register_at_fork) and a few patched PyMethodDefs (os.execv and os.execve,
- * os._exit, signal.raise_signal), so that no socket is left behind.
+ * The Python module `_agent`: start, stop, and what has to happen around fork, exec and the end of
+ * the interpreter. Everything the application could see of it is a few callbacks in C in the lists
+ * meant for them (atexit, os.register_at_fork) and a few patched PyMethodDefs (os.execv and
+ * os.execve, os._exit, signal.raise_signal), so that no socket is left behind.
  */
 #include "agent/cpython/cpy.h"
 
@@ -104,16 +104,16 @@ register_exit(void)
 {
     PyObject *atexit = PyImport_ImportModule("atexit");
     PyObject *stop = builtin(3);
-    PyObject *result = atexit != NULL && stop != NULL
-                           ? PyObject_CallMethod(atexit, "register", "O", stop)
-                           : NULL;
+    PyObject *result =
+        atexit != NULL && stop != NULL ? PyObject_CallMethod(atexit, "register", "O", stop) : NULL;
     Py_XDECREF(stop);
     Py_XDECREF(atexit);
     Py_XDECREF(result);
     return result != NULL ? 0 : -1;
 }
 
-/* A function of the interpreter that ends this program: the socket goes first, and comes back if it failed. */
+/* A function of the interpreter that ends this program: the socket goes first, and comes back if it
+ * failed. */
 struct ending {
     const char *name;
     PyMethodDef *def;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Texts and source places as small numbers. Each distinct text and place is kept once, for the life of
- * the agent, in stretches of fixed size; when one is full, new texts become 0, "not known", and are
- * counted. Written under the GIL, read by any thread; what a number stands for never changes.
+ * Texts and source places as small numbers. Each distinct text and place is kept once, for the life
+ * of the agent, in stretches of fixed size; when one is full, new texts become 0, "not known", and
+ * are counted. Written under the GIL, read by any thread; what a number stands for never changes.
  */
 #ifndef LOOPTOP_AGENT_NAMES_H
 #define LOOPTOP_AGENT_NAMES_H

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * See paths.h. Three caches by pointer or hash, each open-addressed: codes (with a strong reference
- * each), types (strong) and paths. When one is three quarters full all of them are emptied together:
- * a path's hash is only good as long as its codes are held.
+ * each), types (strong) and paths. When one is three quarters full all of them are emptied
+ * together: a path's hash is only good as long as its codes are held.
  */
 #include "agent/paths.h"
 
@@ -46,8 +46,8 @@ static size_t stdlib_len;
 static uint32_t
 slot_of(const void *pointer, uint64_t salt)
 {
-    uint64_t h = ((uint64_t)(uintptr_t)pointer >> 4) * 0x9E3779B97F4A7C15u ^
-                 salt * 0xC2B2AE3D27D4EB4Fu;
+    uint64_t h =
+        ((uint64_t)(uintptr_t)pointer >> 4) * 0x9E3779B97F4A7C15u ^ salt * 0xC2B2AE3D27D4EB4Fu;
     return (uint32_t)(h >> 40);
 }
 

@@ -34,7 +34,8 @@ uint32_t paths_coroutine(PyObject *coro);
 /* A type's name without its module as a string number. */
 uint32_t paths_type(PyTypeObject *type);
 
-/* A text object as UTF-8, cut to size and terminated; returns its length. Nothing is cached in it. */
+/* A text object as UTF-8, cut to size and terminated; returns its length. Nothing is cached in it.
+ */
 size_t paths_unicode(PyObject *text, char *out, size_t size);
 
 #endif

@@ -67,8 +67,8 @@ too_long(struct peer *peer)
 {
     struct rpc_error error = {0};
     if (!peer->skipping) {
-        rpc_error_set(&error, LOOPTOP_ERR_TOO_BIG, "a request has at most %d bytes",
-            LOOPTOP_REQUEST_MAX);
+        rpc_error_set(
+            &error, LOOPTOP_ERR_TOO_BIG, "a request has at most %d bytes", LOOPTOP_REQUEST_MAX);
         rpc_error_write(&peer->out, "null", &error);
     }
     peer->skipping = true;
@@ -126,8 +126,8 @@ peer_write(struct peer *peer)
     }
     size_t sent = 0;
     while (sent < peer->out.len) {
-        ssize_t n = send(peer->fd, peer->out.data + sent, peer->out.len - sent,
-            MSG_DONTWAIT | MSG_NOSIGNAL);
+        ssize_t n = send(
+            peer->fd, peer->out.data + sent, peer->out.len - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0) {

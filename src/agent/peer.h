@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One connected client: its bytes in and out, its requests under way, its subscription. io thread only.
- * Reading stops while its answers pile up, so that the client's own slowness bounds what it costs.
+ * One connected client: its bytes in and out, its requests under way, its subscription. io thread
+ * only. Reading stops while its answers pile up, so that the client's own slowness bounds what it
+ * costs.
  */
 #ifndef LOOPTOP_AGENT_PEER_H
 #define LOOPTOP_AGENT_PEER_H
@@ -14,7 +15,8 @@
 #include "common/buf.h"
 #include "looptop/limits.h"
 
-#define PEER_OUT_MAX (LOOPTOP_RESPONSE_MAX + (1u << 20)) /* bytes waiting to be read by a client */
+#define PEER_OUT_MAX (LOOPTOP_RESPONSE_MAX + (1u << 20)) /* bytes waiting to be read by a client   \
+                                                          */
 #define PEER_OUT_HIGH (1u << 20) /* with so many waiting no more requests are taken */
 #define PEER_PENDING_MAX 32      /* requests of one client under way in the gil thread */
 
@@ -26,9 +28,9 @@ struct peer {
     pid_t pid;
     uid_t uid;
     struct buf in, out;
-    bool skipping;   /* the rest of a line that was too long */
-    bool eof;        /* it sends no more; what it asked for is still answered */
-    bool broken;     /* to be closed */
+    bool skipping; /* the rest of a line that was too long */
+    bool eof;      /* it sends no more; what it asked for is still answered */
+    bool broken;   /* to be closed */
     unsigned pending;
     /* subscription */
     uint64_t interval_ns; /* 0: none */
@@ -44,7 +46,8 @@ int peer_open(struct peer *peer, int fd, pid_t pid, uid_t uid);
 /* Closes and frees; the entry is free again. */
 void peer_close(struct peer *peer);
 
-/* Reads what is there and gives each whole line to handle. Sets broken at the end or on an error. */
+/* Reads what is there and gives each whole line to handle. Sets broken at the end or on an error.
+ */
 void peer_read(struct peer *peer, void (*handle)(struct peer *peer, const char *line, size_t n));
 
 /* Writes what can be written. Sets broken on an error, or when a client at its end has all. */

@@ -42,8 +42,8 @@ is_running(const struct record *record, uint32_t index)
 }
 
 bool
-record_view_state(
-    uint32_t index, uint64_t now, uint64_t *ret_id, enum looptop_state *ret_state, uint32_t *ret_loop)
+record_view_state(uint32_t index, uint64_t now, uint64_t *ret_id, enum looptop_state *ret_state,
+    uint32_t *ret_loop)
 {
     const struct record *record = &table_records[index];
     uint64_t id = LOAD_ACQUIRE(record->id), ended = LOAD(record->ended);

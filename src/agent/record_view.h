@@ -29,8 +29,8 @@ struct record_view {
 bool record_view_read(uint32_t index, uint64_t now, struct record_view *ret_view);
 
 /* Only id and state, for counting. */
-bool record_view_state(
-    uint32_t index, uint64_t now, uint64_t *ret_id, enum looptop_state *ret_state, uint32_t *ret_loop);
+bool record_view_state(uint32_t index, uint64_t now, uint64_t *ret_id,
+    enum looptop_state *ret_state, uint32_t *ret_loop);
 
 /* The index of the record with an id, 0 where there is none. Looks through the table. */
 uint32_t record_view_find(uint64_t id);

@@ -51,8 +51,10 @@ void
 report_sample(void)
 {
     struct table_counts now = {.created = LOAD(table_counts.created),
-        .finished = LOAD(table_counts.finished), .failed = LOAD(table_counts.failed),
-        .cancelled = LOAD(table_counts.cancelled), .steps = LOAD(table_counts.steps)};
+        .finished = LOAD(table_counts.finished),
+        .failed = LOAD(table_counts.failed),
+        .cancelled = LOAD(table_counts.cancelled),
+        .steps = LOAD(table_counts.steps)};
     uint64_t at_ns = clock_monotonic_ns();
     double span_s = rates.at_ns != 0 ? (double)(at_ns - rates.at_ns) / 1e9 : 0;
     rates.created = rate(now.created, rates.seen.created, span_s);
@@ -141,7 +143,8 @@ report_lag(struct json_out *out, const struct loop *loop, uint64_t iteration_ns)
     uint64_t under_way = probe != 0 ? ticks_since_ns(probe) : iteration_ns;
     if (under_way > now)
         now = under_way;
-    uint64_t max = LOAD(all.max) > now ? LOAD(all.max) : now, minute = last_minute_max(loop->history);
+    uint64_t max = LOAD(all.max) > now ? LOAD(all.max) : now,
+             minute = last_minute_max(loop->history);
     if (minute > max)
         max = minute;
     json_out_key(out, "lag_ns");

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * See stack.h. A suspended chain is followed from coroutine to coroutine; between two slices a strong
- * reference keeps the place, and a step taken meanwhile (the record counts them) makes reading begin
- * anew. A running chain is read in one slice from the stack of the thread that runs it, since its
- * frames are gone as soon as the GIL is given back; there only the innermost frames show locals.
+ * See stack.h. A suspended chain is followed from coroutine to coroutine; between two slices a
+ * strong reference keeps the place, and a step taken meanwhile (the record counts them) makes
+ * reading begin anew. A running chain is read in one slice from the stack of the thread that runs
+ * it, since its frames are gone as soon as the GIL is given back; there only the innermost frames
+ * show locals.
  */
 #include "agent/stack.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The whole await chain of a task with its locals, read from frames and generators. Nothing of the
- * application runs: values are shown only of exact str, bytes, int, float, bool and None, lengths only
- * of exact containers, everything else by the name of its type.
+ * application runs: values are shown only of exact str, bytes, int, float, bool and None, lengths
+ * only of exact containers, everything else by the name of its type.
  */
 #ifndef LOOPTOP_AGENT_STACK_H
 #define LOOPTOP_AGENT_STACK_H
@@ -14,16 +14,16 @@
 
 /* A chain that is being read, slice by slice. */
 struct stack {
-    uint64_t task;        /* id */
-    uint32_t index;       /* of its record */
-    uint64_t step;        /* the task's number of steps when reading began */
-    PyObject *next;       /* strong: where the next slice goes on; NULL: at the coroutine */
-    unsigned frames;      /* written so far */
+    uint64_t task;   /* id */
+    uint32_t index;  /* of its record */
+    uint64_t step;   /* the task's number of steps when reading began */
+    PyObject *next;  /* strong: where the next slice goes on; NULL: at the coroutine */
+    unsigned frames; /* written so far */
     unsigned restarts;
     bool begun, done;
     struct json_out out;
-    const char *reason;   /* why it is not complete; NULL: it is */
-    const char *awaits;   /* type of what the last frame awaits */
+    const char *reason; /* why it is not complete; NULL: it is */
+    const char *awaits; /* type of what the last frame awaits */
 };
 
 /* Prepares reading the task's chain into buf. GIL: any. */

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The task table: one record a task, in one reserved stretch of memory whose pages come into use as
- * tasks come. Records are written under the GIL and read by the io thread without it, field by field
- * with relaxed loads; a reader takes the id before and after and throws away what changed between.
+ * tasks come. Records are written under the GIL and read by the io thread without it, field by
+ * field with relaxed loads; a reader takes the id before and after and throws away what changed
+ * between.
  *
  * A task finds its record by the index kept in four bytes of padding of the task object; the record
- * is the task's only if it says so (record->task == task). A finished task's record stays for a while
- * so that it can be seen, bounded in time and number; then it serves another task. A full table stops
- * tracking new tasks and counts them.
+ * is the task's only if it says so (record->task == task). A finished task's record stays for a
+ * while so that it can be seen, bounded in time and number; then it serves another task. A full
+ * table stops tracking new tasks and counts them.
  */
 #ifndef LOOPTOP_AGENT_TABLE_H
 #define LOOPTOP_AGENT_TABLE_H
@@ -19,10 +20,10 @@
 #include "agent/atomic.h"
 #include "looptop/limits.h"
 
-#define TABLE_BYTES_MAX (64u << 20)             /* the cap; the screen shows it */
-#define TABLE_KEEP_NS (10 * 1000000000ull)      /* a finished task stays this long */
-#define TABLE_KEEP_DONE 4096                    /* … but at most so many that returned */
-#define TABLE_KEEP_FAILED 4096                  /* … and so many that failed or were cancelled */
+#define TABLE_BYTES_MAX (64u << 20)        /* the cap; the screen shows it */
+#define TABLE_KEEP_NS (10 * 1000000000ull) /* a finished task stays this long */
+#define TABLE_KEEP_DONE 4096               /* … but at most so many that returned */
+#define TABLE_KEEP_FAILED 4096             /* … and so many that failed or were cancelled */
 
 enum record_flag {
     RECORD_AGE_INEXACT = 1, /* older than the agent */
@@ -37,8 +38,8 @@ enum record_flag {
 
 struct record {
     /* first cache line: what a step touches */
-    uint64_t id;       /* agent's own number, never reused; 0: free. Written last at birth */
-    void *task;        /* borrowed; NULL once it ended */
+    uint64_t id; /* agent's own number, never reused; 0: free. Written last at birth */
+    void *task;  /* borrowed; NULL once it ended */
     uint64_t steps;
     uint64_t busy;     /* ticks in steps */
     uint64_t max_step; /* ticks */
@@ -57,7 +58,7 @@ struct record {
     uint32_t exception;   /* string: of a failed task */
     uint32_t at_step;     /* number of the step (low bits) that `at` and `waiting_on` belong to */
     uint32_t next_free;
-    uint16_t loop;        /* index of the loop, 0: not known */
+    uint16_t loop; /* index of the loop, 0: not known */
     uint16_t flags;
     /* third cache line, touched only by names that are not Task-N */
     char name[LOOPTOP_NAME_MAX]; /* UTF-8, cut */
@@ -72,9 +73,9 @@ int table_init(void);
 void table_reset(void);
 
 /*
- * A new record with a new id and everything else 0, visible to readers at once; NULL when full (the caller
- * counts it as untracked, once a task). The
- * name's bytes are left as they were: the caller writes name_number or name. GIL held.
+ * A new record with a new id and everything else 0, visible to readers at once; NULL when full (the
+ * caller counts it as untracked, once a task). The name's bytes are left as they were: the caller
+ * writes name_number or name. GIL held.
  */
 struct record *table_new(void *task);
 

@@ -35,8 +35,8 @@ static bool
 kernel_trusts_tsc(void)
 {
     char text[32] = "";
-    int fd = open("/sys/devices/system/clocksource/clocksource0/current_clocksource",
-        O_RDONLY | O_CLOEXEC);
+    int fd = open(
+        "/sys/devices/system/clocksource/clocksource0/current_clocksource", O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return false;
     ssize_t n = read(fd, text, sizeof text - 1);

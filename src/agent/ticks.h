@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The hooks' clock: the time stamp counter where it runs at one rate on all cores, in all states, and
- * the kernel itself trusts it; CLOCK_MONOTONIC otherwise. Ticks become nanoseconds only when somebody
- * reads; the rate is measured against CLOCK_MONOTONIC and grows more exact the longer the agent runs.
+ * The hooks' clock: the time stamp counter where it runs at one rate on all cores, in all states,
+ * and the kernel itself trusts it; CLOCK_MONOTONIC otherwise. Ticks become nanoseconds only when
+ * somebody reads; the rate is measured against CLOCK_MONOTONIC and grows more exact the longer the
+ * agent runs.
  */
 #ifndef LOOPTOP_AGENT_TICKS_H
 #define LOOPTOP_AGENT_TICKS_H

@@ -18,7 +18,8 @@ bool uv_is_loop(PyObject *object);
 void uv_loop_started(struct loop *loop);
 void uv_loop_stopped(struct loop *loop);
 
-/* Time spent waiting for events since the first start, and iterations; false: not known. io thread. */
+/* Time spent waiting for events since the first start, and iterations; false: not known. io thread.
+ */
 bool uv_idle_ns(struct loop *loop, uint64_t *ret_ns);
 bool uv_iterations(struct loop *loop, uint64_t *ret_count);
 

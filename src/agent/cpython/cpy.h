@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The door to CPython's internals: everything that depends on a minor version or on a struct that is
- * no public API is behind the functions here. The layout of Task and Future is measured in the running
- * interpreter at installation (cpy_calibrate), never assumed; where a measurement does not come out
- * as it must, the agent refuses and the application is untouched.
+ * The door to CPython's internals: everything that depends on a minor version or on a struct that
+ * is no public API is behind the functions here. The layout of Task and Future is measured in the
+ * running interpreter at installation (cpy_calibrate), never assumed; where a measurement does not
+ * come out as it must, the agent refuses and the application is untouched.
  *
  * GIL: held for every function here unless it says otherwise. References are borrowed unless said.
  */
@@ -37,9 +37,9 @@
 #error "free-threaded builds are not supported"
 #endif
 
-#define CPY_CHAIN_MAX 1024   /* frames of one await chain that are followed */
-#define CPY_CALLERS_MAX 64   /* frames looked at for a creation site */
-#define CPY_THREAD_MAX 4096  /* thread states looked at */
+#define CPY_CHAIN_MAX 1024  /* frames of one await chain that are followed */
+#define CPY_CALLERS_MAX 64  /* frames looked at for a creation site */
+#define CPY_THREAD_MAX 4096 /* thread states looked at */
 
 /* state of a Future or Task: fut_state of Modules/_asynciomodule.c */
 enum cpy_task_state { CPY_PENDING, CPY_CANCELLED, CPY_FINISHED };
@@ -62,10 +62,10 @@ struct cpy_layout {
 };
 extern struct cpy_layout cpy_layout;
 
-/* A step wrapper's task; TaskStepMethWrapper of Modules/_asynciomodule.c, the same on 3.11 to 3.15. */
+/* A step wrapper's task; TaskStepMethWrapper of Modules/_asynciomodule.c, the same on 3.11 to 3.15.
+ */
 struct cpy_step {
-    PyObject_HEAD
-    PyObject *task;
+    PyObject_HEAD PyObject *task;
     PyObject *arg;
 };
 
@@ -144,7 +144,8 @@ struct cpy_place {
 
 /*
  * The frames of the calling thread from the inside out, frames of the interpreter left out; frames
- * whose globals are one of skip[0..skips) too. Writes the first; returns 1, or 0 where there is none.
+ * whose globals are one of skip[0..skips) too. Writes the first; returns 1, or 0 where there is
+ * none.
  */
 int cpy_caller(PyObject *const *skip, size_t skips, struct cpy_place *ret_place);
 
@@ -159,13 +160,13 @@ uint32_t cpy_line(const struct cpy_place *place);
 
 /* The task lists: a cursor over the tasks the interpreter knows. See cpy_population.c. */
 struct cpy_cursor {
-    int source;           /* which set or list */
-    Py_ssize_t index;     /* sets: next slot */
-    void *table;          /* sets: as it was, to notice a resize */
+    int source;       /* which set or list */
+    Py_ssize_t index; /* sets: next slot */
+    void *table;      /* sets: as it was, to notice a resize */
     Py_ssize_t mask;
-    void *node;           /* lists: next node; NULL: start of the list */
-    void *owner;          /* lists: its thread state, NULL the interpreter's */
-    unsigned restarts;    /* how often the walk of a source began anew */
+    void *node;        /* lists: next node; NULL: start of the list */
+    void *owner;       /* lists: its thread state, NULL the interpreter's */
+    unsigned restarts; /* how often the walk of a source began anew */
     bool done;
 };
 
@@ -174,8 +175,8 @@ void cpy_population(
     struct cpy_cursor *cursor, unsigned max, void (*visit)(PyObject *task, void *arg), void *arg);
 
 /*
- * A task is about to be taken off its list (its step may end it, or it is being freed): a cursor that
- * stands on it moves on.
+ * A task is about to be taken off its list (its step may end it, or it is being freed): a cursor
+ * that stands on it moves on.
  */
 void cpy_population_leave(struct cpy_cursor *cursor, PyObject *task);
 

@@ -84,7 +84,8 @@ static inline PyObject *
 cpyv_gen_awaited(PyGenObject *gen)
 {
     _PyInterpreterFrame *frame = cpyv_gen_frame(gen);
-    /* the instruction after the suspension is a RESUME whose argument 2 or 3 means yield from, await */
+    /* the instruction after the suspension is a RESUME whose argument 2 or 3 means yield from,
+     * await */
     if (!cpyv_gen_suspended(gen) || frame->stacktop <= frame->f_code->co_nlocalsplus ||
         (_Py_OPARG(frame->prev_instr[1]) & 3) < 2)
         return NULL;

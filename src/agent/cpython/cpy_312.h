@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * CPython 3.12: where frames, generators and tracing keep what we read. Source: Include/internal/
- * pycore_{frame,interp}.h and Include/cpython/{genobject,pystate}.h of 3.12. All of it: GIL held, references
- * borrowed.
+ * pycore_{frame,interp}.h and Include/cpython/{genobject,pystate}.h of 3.12. All of it: GIL held,
+ * references borrowed.
  */
 #ifndef LOOPTOP_AGENT_CPYTHON_CPY_312_H
 #define LOOPTOP_AGENT_CPYTHON_CPY_312_H
@@ -85,7 +85,8 @@ static inline PyObject *
 cpyv_gen_awaited(PyGenObject *gen)
 {
     _PyInterpreterFrame *frame = cpyv_gen_frame(gen);
-    /* the instruction after the suspension is a RESUME whose argument 2 or 3 means yield from, await */
+    /* the instruction after the suspension is a RESUME whose argument 2 or 3 means yield from,
+     * await */
     if (!cpyv_gen_suspended(gen) || frame->stacktop <= frame->f_code->co_nlocalsplus ||
         (frame->prev_instr[1].op.arg & 3) < 2)
         return NULL;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * CPython 3.13: where frames, generators and tracing keep what we read. Source: Include/internal/
- * pycore_{frame,interp}.h and Include/cpython/{genobject,pystate}.h of 3.13. All of it: GIL held, references
- * borrowed.
+ * pycore_{frame,interp}.h and Include/cpython/{genobject,pystate}.h of 3.13. All of it: GIL held,
+ * references borrowed.
  */
 #ifndef LOOPTOP_AGENT_CPYTHON_CPY_313_H
 #define LOOPTOP_AGENT_CPYTHON_CPY_313_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * CPython 3.15: where frames, generators and tracing keep what we read. Source: Include/internal/
- * pycore_{frame,interp}.h and Include/cpython/{genobject,pystate}.h of 3.15. All of it: GIL held, references
- * borrowed.
+ * pycore_{frame,interp}.h and Include/cpython/{genobject,pystate}.h of 3.15. All of it: GIL held,
+ * references borrowed.
  */
 #ifndef LOOPTOP_AGENT_CPYTHON_CPY_315_H
 #define LOOPTOP_AGENT_CPYTHON_CPY_315_H

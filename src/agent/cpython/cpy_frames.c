@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Frames of threads, places in code, the few lookups that run none of the application's code, and small
- * things that minors do differently.
+ * Frames of threads, places in code, the few lookups that run none of the application's code, and
+ * small things that minors do differently.
  */
 #include "agent/cpython/cpy.h"
 
@@ -36,7 +36,8 @@ int
 cpy_caller(PyObject *const *skip, size_t skips, struct cpy_place *ret_place)
 {
     _PyInterpreterFrame *frame = cpyv_top_frame(PyThreadState_Get());
-    for (int depth = 0; frame != NULL && depth < CPY_CALLERS_MAX; depth++, frame = frame->previous) {
+    for (int depth = 0; frame != NULL && depth < CPY_CALLERS_MAX;
+         depth++, frame = frame->previous) {
         PyCodeObject *code = cpyv_frame_code(frame);
         if (code == NULL)
             continue;
@@ -103,11 +104,11 @@ cpy_line(const struct cpy_place *place)
 PyObject *
 cpy_module(const char *name)
 {
-    PyObject *key = PyUnicode_FromString(name);
-    PyObject *module = key != NULL ? PyImport_GetModule(key) : NULL;
-    Py_XDECREF(key);
-    PyErr_Clear();
-    return module;
+    /* not PyImport_GetModule, which waits for an import in progress: its thread may wait for us */
+    PyObject *modules = PyImport_GetModuleDict();
+    PyObject *module =
+        modules != NULL && PyDict_Check(modules) ? PyDict_GetItemString(modules, name) : NULL;
+    return Py_XNewRef(module);
 }
 
 PyObject *

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Measures where Task and Future keep their fields. A task of our own, on a loop and a future of our
- * own, is taken through its life; each field is found by the value that must appear in it, and each
- * finding is checked against what the others say. Nothing of the application is touched: the task
- * has a name (so that the counter of default names stays), logs nothing, and ends here.
+ * Measures where Task and Future keep their fields. A task of our own, on a loop and a future of
+ * our own, is taken through its life; each field is found by the value that must appear in it, and
+ * each finding is checked against what the others say. Nothing of the application is touched: the
+ * task has a name (so that the counter of default names stays), logs nothing, and ends here.
  */
 #include "agent/cpython/cpy.h"
 
@@ -146,8 +146,7 @@ find_cancels(PyObject *vars, struct cpy_layout *layout)
      */
     layout->pad = layout->cancels + 4;
     if (layout->cancels < 0 || layout->cancels % 8 != 0 ||
-        (layout->pad + 4 != layout->waiter && layout->pad + 4 != size) ||
-        *cpy_task_pad(task) != 0)
+        (layout->pad + 4 != layout->waiter && layout->pad + 4 != size) || *cpy_task_pad(task) != 0)
         return -ENOTSUP;
     return 0;
 }
@@ -165,8 +164,7 @@ find_end(PyObject *vars, struct cpy_layout *layout)
         return -ENOTSUP;
     layout->state = find_int(copy, task, size, CPY_PENDING, CPY_FINISHED);
     PyObject *failed = var(vars, "failed");
-    layout->exception =
-        find_pointer(failed, var(vars, "failure"), Py_TYPE(failed)->tp_basicsize);
+    layout->exception = find_pointer(failed, var(vars, "failure"), Py_TYPE(failed)->tp_basicsize);
     if (layout->state < 0 || layout->exception < 0 ||
         *(int *)((char *)failed + layout->state) != CPY_FINISHED ||
         cpy_task_field(failed, layout->loop) != var(vars, "loop") || *cpy_task_pad(task) != 0)
@@ -247,8 +245,8 @@ cpy_calibrate(char *reason, size_t size)
     PyErr_Clear();
     if (rc < 0)
         (void)snprintf(reason, size,
-            "this build of CPython %s keeps %s differently from what looptop knows",
-            PY_VERSION, stage);
+            "this build of CPython %s keeps %s differently from what looptop knows", PY_VERSION,
+            stage);
     if (vars != NULL)
         PyDict_Clear(vars);
     Py_XDECREF(vars);

@@ -5,10 +5,11 @@
  *
  * Up to 3.13 tasks stand in sets: a WeakSet's `data`, and from 3.12 on the set of eager tasks. The
  * cursor is a slot index; when the table was replaced or resized the walk begins anew (a task seen
- * twice is known by its record). From 3.14 on they stand in linked lists, one a thread state and one
- * of the interpreter for threads that ended. The cursor is the next node; it rests only on a task
- * that is not running, and whoever takes a task off its list tells us first (a step that may end it,
- * or the deallocation: cpy_population_leave). A node found off its list begins the walk anew.
+ * twice is known by its record). From 3.14 on they stand in linked lists, one a thread state and
+ * one of the interpreter for threads that ended. The cursor is the next node; it rests only on a
+ * task that is not running, and whoever takes a task off its list tells us first (a step that may
+ * end it, or the deallocation: cpy_population_leave). A node found off its list begins the walk
+ * anew.
  */
 #include "agent/cpython/cpy.h"
 
@@ -73,7 +74,6 @@ cpy_population_leave(struct cpy_cursor *cursor, PyObject *task)
     (void)cursor;
     (void)task;
 }
-
 
 #else /* CPY_TASKS_IN_LISTS */
 
