@@ -16,11 +16,14 @@ struct table_counts table_counts;
 static uint64_t last_id;
 static uint32_t free_list; /* index of the first free record, 0: none */
 
-/* Ended records in the order of their end, so that the oldest goes first. */
+/* Ended records in the order of their end, so that the oldest goes first; the capacity is a power of
+ * two. */
 struct kept {
     uint32_t *ring;
     uint32_t capacity, head, count;
 };
+_Static_assert((TABLE_KEEP_DONE & (TABLE_KEEP_DONE - 1)) == 0, "masked");
+_Static_assert((TABLE_KEEP_FAILED & (TABLE_KEEP_FAILED - 1)) == 0, "masked");
 static uint32_t done_ring[TABLE_KEEP_DONE], failed_ring[TABLE_KEEP_FAILED];
 static struct kept kept_done = {done_ring, TABLE_KEEP_DONE, 0, 0};
 static struct kept kept_failed = {failed_ring, TABLE_KEEP_FAILED, 0, 0};
@@ -68,15 +71,21 @@ static void
 kept_drop(struct kept *kept)
 {
     release(&table_records[kept->ring[kept->head]]);
-    kept->head = (kept->head + 1) % kept->capacity;
+    kept->head = (kept->head + 1) & (kept->capacity - 1);
     kept->count--;
+    /* the next to go was last touched a whole ring ago: it is fetched while there is time */
+    const struct record *next = &table_records[kept->ring[kept->head]];
+    __builtin_prefetch(&next->id, 1);
+    __builtin_prefetch(&next->born, 1);
 }
 
 /* Lets go of a few that are past their time; called at each end, so that it keeps pace. */
 static void
 kept_expire(struct kept *kept, uint64_t now)
 {
-    uint64_t keep = ticks_from_ns(TABLE_KEEP_NS);
+    static uint64_t keep; /* a division too many for each end of a task */
+    if (keep == 0)
+        keep = ticks_from_ns(TABLE_KEEP_NS);
     for (int i = 0; i < 2 && kept->count > 0; i++) {
         const struct record *oldest = &table_records[kept->ring[kept->head]];
         if (now - oldest->ended < keep)
@@ -91,7 +100,7 @@ kept_add(struct kept *kept, struct record *record, uint64_t now)
     kept_expire(kept, now);
     if (kept->count == kept->capacity)
         kept_drop(kept);
-    kept->ring[(kept->head + kept->count) % kept->capacity] = table_index(record);
+    kept->ring[(kept->head + kept->count) & (kept->capacity - 1)] = table_index(record);
     kept->count++;
 }
 

@@ -102,24 +102,31 @@ cpy_task_field(const PyObject *task, ptrdiff_t offset)
     return *(PyObject *const *)((const char *)task + offset);
 }
 
+/* Py_TYPE of an object that is only read. */
+static inline PyTypeObject *
+cpy_type(const PyObject *object)
+{
+    return object->ob_type;
+}
+
 static inline bool
 cpy_is_task(const PyObject *object)
 {
-    return PyType_IsSubtype(Py_TYPE(object), cpy_layout.task);
+    return PyType_IsSubtype(cpy_type(object), cpy_layout.task);
 }
 
 /* A C future or a C task. */
 static inline bool
 cpy_is_future(const PyObject *object)
 {
-    return PyType_IsSubtype(Py_TYPE(object), cpy_layout.future) || cpy_is_task(object);
+    return PyType_IsSubtype(cpy_type(object), cpy_layout.future) || cpy_is_task(object);
 }
 
 /* A coroutine, generator or async generator: something with a frame of its own. */
 static inline bool
 cpy_is_gen(const PyObject *object)
 {
-    PyTypeObject *type = Py_TYPE(object);
+    const PyTypeObject *type = cpy_type(object);
     return type == &PyCoro_Type || type == &PyGen_Type || type == &PyAsyncGen_Type;
 }
 
