@@ -223,6 +223,7 @@ class Server:
         self.model = Model(options)
         self.start = time.time()
         self.cancels = []
+        self.log = open(options.log, "ab", buffering=0) if options.log else None
 
     # -- answers
 
@@ -404,6 +405,8 @@ class Server:
     # -- the wire
 
     def answer(self, line, client):
+        if self.log:
+            self.log.write(line + b"\n")
         request = json.loads(line)
         out = {"jsonrpc": "2.0", "id": request.get("id")}
         try:
@@ -439,11 +442,11 @@ class Server:
         listener.bind(path)
         os.chmod(path, 0o600)
         listener.listen(8)
-        clients, moved = {}, time.time()
+        clients, moved, born = {}, time.time(), time.time()
         while not stop.is_set():
             readable, _, _ = select.select([listener, *clients], [], [], 0.02)
             now = time.time()
-            if self.options.die_after and now - self.start > self.options.die_after:
+            if self.options.die_after and now - born > self.options.die_after:
                 break
             if now - moved > 0.5:
                 self.model.move()
@@ -464,8 +467,14 @@ class Server:
                 if not self.flush(connection, client):
                     del clients[connection]
         listener.close()
+        os.unlink(path)
         for connection in clients:
             connection.close()
+
+    def run(self, path, stop):
+        self.serve(path, stop)
+        while self.options.back_after is not None and not stop.wait(self.options.back_after):
+            self.serve(path, stop)
 
     def read(self, connection, client):
         try:
@@ -517,6 +526,7 @@ def parse_args():
     a.add_argument("--still", action="store_true", help="nothing moves")
     a.add_argument("--hostile", action="store_true", help="names that try to break the terminal")
     a.add_argument("--die-after", type=float, help="close everything after so many seconds")
+    a.add_argument("--back-after", type=float, help="... and be back so many seconds later")
     a.add_argument("--silent", type=float, help="answer nothing from this second on")
     a.add_argument("--silent-for", type=float, default=1e9, help="... for so long")
     a.add_argument("--slow", type=float, default=0, help="milliseconds each answer takes")
@@ -529,6 +539,7 @@ def parse_args():
     a.add_argument("--hooks", default="active", choices=["active", "waiting", "refused", "dormant"])
     a.add_argument("--walking", action="store_true")
     a.add_argument("--untracked", type=int, default=0)
+    a.add_argument("--log", help="file for the requests, one a line")
     a.add_argument("command", nargs=argparse.REMAINDER)
     return a.parse_args()
 
@@ -539,7 +550,7 @@ def main():
     server, path, stop = Server(options), socket_path(), threading.Event()
     if os.path.exists(path):
         os.unlink(path)
-    thread = threading.Thread(target=server.serve, args=(path, stop), daemon=True)
+    thread = threading.Thread(target=server.run, args=(path, stop), daemon=True)
     thread.start()
     status = 0
     try:

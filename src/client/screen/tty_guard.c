@@ -138,6 +138,8 @@ tty_guard_stop(void)
     struct sigaction action = {.sa_handler = SIG_DFL}, former;
     sigset_t stop;
 
+    if (sigpending(&stop) == 0 && sigismember(&stop, SIGCONT) == 1)
+        return;
     (void)sigemptyset(&action.sa_mask);
     (void)sigaction(SIGTSTP, &action, &former);
     (void)raise(SIGTSTP);

@@ -26,7 +26,11 @@ int tty_guard_signals(void);
 /* The next signal that came, 0: none. */
 int tty_guard_next_signal(int fd);
 
-/* Stops the process as Ctrl-Z does by default; returns when it goes on. */
+/*
+ * Stops the process as Ctrl-Z does by default; returns when it goes on. Where it was stopped and
+ * went on already while the terminal was handed back (its parent had stopped first), returns at
+ * once.
+ */
 void tty_guard_stop(void);
 
 void tty_guard_signals_end(int fd);

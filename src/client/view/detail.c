@@ -176,9 +176,9 @@ facts(const struct model *model, const struct task_row *row, char lines[][256])
     parent_words(row, lines[count++], sizeof *lines);
     words_site(lines[count++], sizeof *lines, row->created_at, true);
     loop_words(model, row, lines[count++], sizeof *lines);
-    snprintf(lines[count++], sizeof *lines, "%s steps  busy %s  now %s%%",
-        fmt_count(figures[0], (double)row->steps), fmt_duration(figures[1], (double)row->busy_ns),
-        words_rate(figures[2], row->busy_pct));
+    snprintf(lines[count++], sizeof *lines, "%s step%s  busy %s  now %s%%",
+        fmt_count(figures[0], (double)row->steps), WORDS_PLURAL(row->steps),
+        fmt_duration(figures[1], (double)row->busy_ns), words_rate(figures[2], row->busy_pct));
     snprintf(lines[count++], sizeof *lines, "longest step %s",
         fmt_duration(figures[0], (double)row->max_step_ns));
     return count;
