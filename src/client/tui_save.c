@@ -20,13 +20,19 @@
 #define SAVE_MAX (4 * 1024 * 1024)
 #define COPY_MAX (48 * 1024) /* more does not fit in the sequence that terminals take */
 
+/* What is not a line's end goes through the gate that the screen has too. */
 static void
-clean(struct buf *buf)
+clean(const struct buf *text, struct buf *out)
 {
-    for (size_t i = 0; i < buf->len; i++) {
-        unsigned char c = (unsigned char)buf->data[i];
-        if ((c < 0x20 && c != '\n') || c == 0x7F)
-            buf->data[i] = '?';
+    const char *at = text->data;
+    size_t n = text->len;
+
+    while (n > 0) {
+        struct glyph glyph = {.text = "\n"};
+        size_t used = *at == '\n' ? 1 : glyph_next(at, n, false, &glyph);
+        buf_puts(out, glyph.text);
+        at += used;
+        n -= used;
     }
 }
 
@@ -51,22 +57,24 @@ void
 tui_save(struct tui *tui)
 {
     struct model *model = &tui->model;
+    CLEANUP(buf_done) struct buf drawn;
     CLEANUP(buf_done) struct buf buf;
     char path[96], when[32] = "";
     time_t now = (time_t)model->now_s;
     struct tm tm;
 
-    buf_init(&buf, SAVE_MAX);
-    surface_dump(&tui->surface, &buf);
+    buf_init(&drawn, SAVE_MAX);
+    buf_init(&buf, 3 * SAVE_MAX);
+    surface_dump(&tui->surface, &drawn);
     if (tui->parts.detail.ops) {
-        buf_puts(&buf, "\n");
-        detail_text(model, &buf);
+        buf_puts(&drawn, "\n");
+        detail_text(model, &drawn);
     }
-    clean(&buf);
+    clean(&drawn, &buf);
     if (localtime_r(&now, &tm))
         strftime(when, sizeof when, "%Y%m%d-%H%M%S", &tm);
     snprintf(path, sizeof path, "looptop-%d-%s.txt", (int)model->pid, when);
-    int error = buf.error ? buf.error : write_file(path, &buf);
+    int error = drawn.error ? drawn.error : buf.error ? buf.error : write_file(path, &buf);
     if (error < 0)
         model_note(model, NOTE_ERROR, "%s: %s", path, strerror(-error));
     else
@@ -109,9 +117,11 @@ tui_copy(struct tui *tui)
 {
     struct model *model = &tui->model;
     CLEANUP(buf_done) struct buf text;
+    CLEANUP(buf_done) struct buf cleaned;
     CLEANUP(buf_done) struct buf sequence;
 
     buf_init(&text, COPY_MAX);
+    buf_init(&cleaned, COPY_MAX);
     buf_init(&sequence, 2 * COPY_MAX);
     if (screen_detail_has_keys(&tui->parts)) {
         detail_text(model, &text);
@@ -119,11 +129,11 @@ tui_copy(struct tui *tui)
         model_note(model, NOTE_INFO, "no task is selected");
         return;
     }
-    clean(&text);
+    clean(&text, &cleaned);
     buf_puts(&sequence, "\033]52;c;");
-    append_base64(&sequence, (const unsigned char *)text.data, text.len);
+    append_base64(&sequence, (const unsigned char *)cleaned.data, cleaned.len);
     buf_puts(&sequence, "\a");
-    if (text.error || sequence.error) {
+    if (text.error || cleaned.error || sequence.error) {
         model_note(model, NOTE_ERROR, "too much to copy");
         return;
     }
