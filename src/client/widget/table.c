@@ -66,7 +66,7 @@ widen(const struct table *table, struct table_layout *layout, int room)
     return room;
 }
 
-/* Shares what is left among the columns that grow. */
+/* Shares what is left among the columns that grow; the places, on the right, come first. */
 static void
 grow(const struct table *table, struct table_layout *layout, int room)
 {
@@ -74,7 +74,7 @@ grow(const struct table *table, struct table_layout *layout, int room)
 
     while (room > 0 && moved) {
         moved = false;
-        for (int i = 0; i < layout->count && room > 0; i++) {
+        for (int i = layout->count - 1; i >= 0 && room > 0; i--) {
             const struct table_column *c = &table->columns[layout->column[i]];
             int step = c->grow < room ? c->grow : room;
             if (step > c->max - layout->width[i])
