@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define PAGE_MAX 240
+#define HOSTILE_TAIL "31m \xff\xfe broken" /* apart, since hex digits would run on */
 #define NAME_BYTES 160
 #define S 1000000000ull
 #define MS 1000000ull
@@ -201,9 +202,7 @@ fixture_hostile(struct model *model)
         "漢字の長い名前のタスクです、とても長い名前", "a\xe2\x80\xaegnp.exe",
         "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
         "e\xcc\x81\xcc\x81\xcc\x81\xcc\x81\xcc\x81 zalgo", "\xf0\x9f\x98\x80 emoji",
-        "\x9b"
-        "31m \xff\xfe broken",
-        "\xe2\x80\x8b\xef\xbb\xbf invisible", ""};
+        ("\x9b" HOSTILE_TAIL), "\xe2\x80\x8b\xef\xbb\xbf invisible", ""};
     size_t count = sizeof names / sizeof *names;
 
     for (size_t i = 0; i < model->page.count; i++) {
