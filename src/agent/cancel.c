@@ -70,7 +70,7 @@ entry_init(struct entry *entry, uint64_t id, uint64_t now)
         entry_know(entry, LOOPTOP_OUTCOME_GONE, "no such task");
         return;
     }
-    memcpy(entry->name, view.name, sizeof entry->name);
+    record_view_name(entry->index, entry->name);
     if (view.ended_ns >= 0)
         entry_know(entry, LOOPTOP_OUTCOME_GONE, "it had ended already");
 }

@@ -147,7 +147,7 @@ list_census(void)
 }
 
 static void
-filter_view(const struct record_view *view, struct filter_task *ret_task)
+filter_view(const struct record_view *view, const char *name, struct filter_task *ret_task)
 {
     struct site at = names_place(view->at), created = names_place(view->created_at);
     *ret_task = (struct filter_task){.id = view->id,
@@ -160,7 +160,7 @@ filter_view(const struct record_view *view, struct filter_task *ret_task)
         .busy_ns = (double)view->busy_ns,
         .max_step_ns = (double)view->max_step_ns,
         .busy_pct = list_rates_busy(view),
-        .name = view->name,
+        .name = name,
         .coroutine = names_text(view->coroutine),
         .waiting_on = names_text(view->waiting_on),
         .exception = names_text(view->exception),
@@ -172,18 +172,25 @@ filter_view(const struct record_view *view, struct filter_task *ret_task)
         .created_line = created.line};
 }
 
+/* What can be told from id and state: most of a table read page by page ends here. */
 static bool
-wanted(const struct list_query *query, const struct record_view *view)
+may_match(const struct list_query *query, uint64_t id, enum looptop_state state)
+{
+    if (id <= query->after || (!query->finished && state >= LOOPTOP_DONE))
+        return false;
+    return query->ids == NULL ||
+           bsearch(&id, query->ids, query->ids_count, sizeof id, compare_ids) != NULL;
+}
+
+static bool
+matches(const struct list_query *query, const struct record_view *view)
 {
     struct filter_task task;
-    if (view->id <= query->after || (!query->finished && view->ended_ns >= 0))
-        return false;
-    if (query->ids != NULL &&
-        bsearch(&view->id, query->ids, query->ids_count, sizeof view->id, compare_ids) == NULL)
-        return false;
+    char name[LOOPTOP_NAME_MAX];
     if (query->filter.count == 0)
         return true;
-    filter_view(view, &task);
+    record_view_name(view->index, name);
+    filter_view(view, name, &task);
     return filter_match(&query->filter, &task);
 }
 
@@ -203,7 +210,7 @@ set_key(const struct list_query *query, const struct record_view *view, struct l
     item->number = 0;
     switch (query->sort) {
     case LOOPTOP_COL_NAME:
-        memcpy(name, view->name, LOOPTOP_NAME_MAX);
+        record_view_name(view->index, name);
         item->text = name;
         break;
     case LOOPTOP_COL_COROUTINE:
@@ -293,9 +300,11 @@ local_number(struct numbers *numbers, uint32_t number)
 static void
 write_row(struct json_out *out, const struct record_view *view)
 {
+    char name[LOOPTOP_NAME_MAX];
+    record_view_name(view->index, name);
     json_out_array(out);
     json_out_uint(out, view->id);
-    json_out_string(out, view->name);
+    json_out_string(out, name);
     json_out_uint(out, view->state);
     json_out_int(out, local_number(&strings, view->coroutine));
     json_out_int(out, local_number(&strings, view->waiting_on));
@@ -366,12 +375,15 @@ collect(const struct list_query *query, struct list_item *items, char *names, si
 {
     struct record_view view;
     size_t matched = 0, total = 0;
-    uint32_t high = LOAD(table_high);
+    uint32_t high = LOAD(table_high), loop;
+    uint64_t id;
+    enum looptop_state state;
     for (uint32_t i = 1; i < high && matched < max; i++) {
-        if (!record_view_read(i, now, &view))
+        if (!record_view_state(i, now, &id, &state, &loop))
             continue;
         total++;
-        if (!wanted(query, &view))
+        if (!may_match(query, id, state) || !record_view_read(i, now, &view) ||
+            !matches(query, &view))
             continue;
         struct list_item *item = &items[matched];
         item->id = view.id;

@@ -2,7 +2,6 @@
 /* See record_view.h. */
 #include "agent/record_view.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "agent/loops.h"
@@ -55,18 +54,29 @@ record_view_state(uint32_t index, uint64_t now, uint64_t *ret_id, enum looptop_s
     return still(record, id);
 }
 
-static void
-copy_name(const struct record *record, char *out)
+void
+record_view_name(uint32_t index, char *out)
 {
+    const struct record *record = &table_records[index];
     uint64_t number = LOAD(record->name_number);
     if (number != 0) {
-        (void)snprintf(out, LOOPTOP_NAME_MAX, "Task-%llu", (unsigned long long)number);
+        static const char prefix[] = "Task-";
+        char digits[24];
+        size_t n = 0, at = sizeof prefix - 1;
+        memcpy(out, prefix, at);
+        for (; number != 0; number /= 10)
+            digits[n++] = (char)('0' + number % 10);
+        while (n > 0)
+            out[at++] = digits[--n];
+        out[at] = '\0';
         return;
     }
     /* it may be written just now: whatever comes, it ends */
-    for (size_t i = 0; i < LOOPTOP_NAME_MAX; i++)
+    size_t i = 0;
+    do
         out[i] = LOAD(record->name[i]);
-    out[LOOPTOP_NAME_MAX - 1] = '\0';
+    while (out[i] != '\0' && ++i < LOOPTOP_NAME_MAX - 1);
+    out[i] = '\0';
 }
 
 /* Times that lie after `now` (the record went on) count as now. */
@@ -109,7 +119,6 @@ record_view_read(uint32_t index, uint64_t now, struct record_view *view)
     view->exception = LOAD(record->exception);
     view->at_stale = ended == 0 && view->state != LOOPTOP_NEW &&
                      LOAD(record->at_step) != (uint32_t)view->steps + (view->state == LOOPTOP_RUN);
-    copy_name(record, view->name);
     return still(record, view->id);
 }
 

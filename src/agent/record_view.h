@@ -19,7 +19,6 @@ struct record_view {
     uint32_t index, created_at, at, coroutine, waiting_on, exception, loop;
     enum looptop_state state;
     bool age_exact, at_stale;
-    char name[LOOPTOP_NAME_MAX];
 };
 
 /*
@@ -27,6 +26,10 @@ struct record_view {
  * while it was read, or it ended longer ago than finished tasks are shown.
  */
 bool record_view_read(uint32_t index, uint64_t now, struct record_view *ret_view);
+
+/* Its name, as of now: out has LOOPTOP_NAME_MAX bytes. Apart, because it costs more than the rest.
+ */
+void record_view_name(uint32_t index, char *out);
 
 /* Only id and state, for counting. */
 bool record_view_state(uint32_t index, uint64_t now, uint64_t *ret_id,
