@@ -10,6 +10,9 @@
 bool hooks_active;
 PyInterpreterState *hooks_interp;
 
+static PyInterpreterState *const unknown;
+PyInterpreterState *const *hooks_newest = &unknown;
+
 static bool installed;
 
 int
@@ -43,6 +46,8 @@ hooks_install(char *reason, size_t size)
     if (loops_init(reason, size) < 0 || paths_init() < 0)
         return -ENOTSUP;
     hooks_interp = PyInterpreterState_Get();
+    if (cpy_newest_interpreter() != NULL)
+        hooks_newest = cpy_newest_interpreter();
     if (hooks_loop_install(reason, size) < 0 || hooks_task_install(reason, size) < 0)
         return -ENOTSUP;
     hooks_handle_install();

@@ -15,19 +15,21 @@
 #include "agent/atomic.h"
 
 struct record;
-struct loop;
 
 extern bool hooks_active;
-extern PyInterpreterState *hooks_interp; /* the main interpreter; others pass through */
+extern PyInterpreterState *hooks_interp;        /* the main interpreter; others pass through */
+extern PyInterpreterState *const *hooks_newest; /* what it points to: the interpreter made last */
 
 /* There are records whose place was not seen when their step ended. Atomic. */
 extern bool hooks_place_unknown;
 
-/* Whether a hook has to note anything here. */
+/* Whether a hook has to note anything here. Where there is one interpreter it needs not be asked
+ * for. */
 static inline bool
 hooks_on(void)
 {
-    return LOAD(hooks_active) && PyInterpreterState_Get() == hooks_interp;
+    return LOAD(hooks_active) &&
+           (LOAD(*hooks_newest) == hooks_interp || PyInterpreterState_Get() == hooks_interp);
 }
 
 /*
@@ -51,18 +53,9 @@ void hooks_wake_install(void);
 /* A uvloop loop was seen for the first time: its call_soon is hooked too. */
 void hooks_wake_uvloop(void);
 
-/* One step of a task between hooks_step_begin and hooks_step_end; lives on the caller's stack. */
-struct hooks_step {
-    PyObject *task; /* borrowed; the caller's callee keeps it alive */
-    struct record *record;
-    struct loop *loop;
-    uint64_t start;
-    uint64_t nested; /* the enclosing step's */
-    uint64_t outer_start;
-    uint32_t outer; /* the enclosing step's record */
-};
-void hooks_step_begin(struct hooks_step *step, PyObject *task);
-void hooks_step_end(struct hooks_step *step);
+/* What the step wrapper's call and the wakeup do, counted as a step. Hooks are on. */
+PyObject *hooks_call_step(PyObject *wrapper, PyObject *args, PyObject *kwargs);
+PyObject *hooks_call_wakeup(PyObject *task, PyObject *arg);
 
 /* A task was queued to run. */
 void hooks_woken(PyObject *callback);
@@ -70,10 +63,6 @@ void hooks_woken(PyObject *callback);
 /* The record of a task, taken in where the agent did not see its birth; NULL when it ended or the
  * table is full. */
 struct record *hooks_record(PyObject *task);
-
-/* The step wrapper's own call and the wakeup's, for whoever calls them past the hooks. */
-extern ternaryfunc hooks_stock_step;
-extern PyCFunction hooks_stock_wakeup;
 
 /*
  * Writes into the dict of a type, once. The patched method takes its doc from the one it replaces.

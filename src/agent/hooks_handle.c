@@ -123,17 +123,6 @@ task_of(PyObject *callback, Py_ssize_t args, bool *ret_wakeup)
 }
 
 static PyObject *
-call_task(PyObject *callback, PyObject *task, bool wakeup, PyObject *args)
-{
-    struct hooks_step step;
-    hooks_step_begin(&step, task);
-    PyObject *result = wakeup ? hooks_stock_wakeup(task, PyTuple_GET_ITEM(args, 0))
-                              : hooks_stock_step(callback, NULL, NULL);
-    hooks_step_end(&step);
-    return result;
-}
-
-static PyObject *
 call(PyObject *callback, PyObject *args)
 {
     bool wakeup;
@@ -146,7 +135,8 @@ call(PyObject *callback, PyObject *args)
             ADD(loop->callbacks, 1);
     }
     if (task != NULL)
-        return call_task(callback, task, wakeup, args);
+        return wakeup ? hooks_call_wakeup(task, PyTuple_GET_ITEM(args, 0))
+                      : hooks_call_step(callback, NULL, NULL);
     return PyObject_Vectorcall(callback, &PyTuple_GET_ITEM(args, 0), (size_t)n, NULL);
 }
 

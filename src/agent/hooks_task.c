@@ -29,8 +29,8 @@
 #define LONG_STEP_NS 1000000
 
 bool hooks_place_unknown;
-ternaryfunc hooks_stock_step;
-PyCFunction hooks_stock_wakeup;
+static ternaryfunc stock_step;
+static PyCFunction stock_wakeup;
 
 static initproc stock_init;
 static destructor stock_dealloc;
@@ -105,16 +105,14 @@ take_in(struct record *record, PyObject *task)
         STORE(record->woken, record->born);
 }
 
-struct record *
-hooks_record(PyObject *task)
+/* A record for a task that has none, NULL when it ended or the table is full. */
+static __attribute__((noinline)) struct record *
+record_unseen(PyObject *task)
 {
     uint32_t *pad = cpy_task_pad(task);
-    struct record *record = table_find(*pad, task);
-    if (__builtin_expect(record != NULL, 1))
-        return record;
     if (cpy_task_state(task) != CPY_PENDING || cpy_task_field(task, cpy_layout.coro) == NULL)
         return NULL;
-    record = table_new(task);
+    struct record *record = table_new(task);
     if (record == NULL)
         return NULL;
     *pad = table_index(record);
@@ -122,6 +120,13 @@ hooks_record(PyObject *task)
     STORE(record->last_end, record->born);
     take_in(record, task);
     return record;
+}
+
+struct record *
+hooks_record(PyObject *task)
+{
+    struct record *record = table_find(*cpy_task_pad(task), task);
+    return __builtin_expect(record != NULL, 1) ? record : record_unseen(task);
 }
 
 /* The birth as far as it is known before Task's own __init__ has run. */
@@ -175,17 +180,114 @@ did_start(PyObject *task)
     return LOAD(loops_of(cpy_task_field(task, cpy_layout.loop))->state) == LOOP_RUNNING;
 }
 
+/* One step of a task between step_begin and step_end, which are the hot path: all of it in
+ * registers. */
+struct step {
+    PyObject *task; /* borrowed; the caller's callee keeps it alive */
+    struct record *record;
+    struct loop *loop;
+    uint64_t start;
+    uint64_t nested; /* the enclosing step's */
+    uint64_t outer_start;
+    uint32_t outer; /* the enclosing step's record */
+};
+
+static inline __attribute__((always_inline)) void
+step_begin(struct step *step, PyObject *task)
+{
+    population_leave(task);
+    struct record *record = hooks_record(task);
+    struct loop *loop =
+        record != NULL && record->loop != 0 ? &loops[record->loop] : loops_current();
+    uint32_t index = 0;
+    if (loop == NULL)
+        loop = &loops[0];
+    if (record != NULL) {
+        index = table_index(record);
+        STORE(record->woken, 0);
+    }
+    step->task = task;
+    step->record = record;
+    step->loop = loop;
+    step->nested = loops_thread.nested;
+    step->outer = loops_thread.current;
+    step->outer_start = loop->step_start;
+    loops_thread.nested = 0;
+    loops_thread.current = index;
+    step->start = ticks_now();
+    STORE(loop->step_start, step->start);
+    STORE(loop->running, index);
+}
+
+/* The task ended in the step that just ended. */
+static __attribute__((noinline)) void
+end(struct record *record, PyObject *task, uint64_t now)
+{
+    unsigned outcome = RECORD_DONE;
+    if (cpy_task_state(task) == CPY_CANCELLED) {
+        outcome = RECORD_CANCELLED;
+    } else {
+        PyObject *exception = cpy_task_field(task, cpy_layout.exception);
+        if (exception != NULL) {
+            outcome = RECORD_FAILED;
+            STORE(record->exception, paths_type(Py_TYPE(exception)));
+        }
+    }
+    if (record->flags & RECORD_WATCHED)
+        cancel_ended(record, outcome, now);
+    table_end(record, outcome, now);
+}
+
+static inline __attribute__((always_inline)) void
+step_end(struct step *step)
+{
+    uint64_t now = ticks_now(), span = now - step->start, own = span - loops_thread.nested;
+    struct loop *loop = step->loop;
+    struct record *record = step->record;
+
+    loops_thread.nested = step->nested + span;
+    loops_thread.current = step->outer;
+    STORE(loop->running, step->outer);
+    STORE(loop->step_start, step->outer_start);
+    ADD(loop->steps, 1);
+    if (loop->is_uvloop) {
+        ADD(loop->busy, own);
+        if (own > long_step && ticks_to_ns(own) > LOAD(loop->lag_max_ns))
+            STORE(loop->lag_max_ns, ticks_to_ns(own));
+    }
+    ADD(table_counts.steps, 1);
+    if (record == NULL || record->task != step->task)
+        return;
+    ADD(record->steps, 1);
+    ADD(record->busy, own);
+    if (own > record->max_step)
+        STORE(record->max_step, own);
+    STORE(record->last_end, now);
+    if (record->woken != 0 && record->woken < step->start)
+        STORE(record->woken, now);
+    if (cpy_task_state(step->task) != CPY_PENDING) {
+        end(record, step->task, now);
+        return;
+    }
+    unsigned flags = record->flags & ~(unsigned)RECORD_CANCELLING;
+    if (__builtin_expect(cpy_task_cancels(step->task) > 0, 0))
+        flags |= RECORD_CANCELLING;
+    STORE(record->flags, (uint16_t)flags);
+    if (loop->path_each_step)
+        paths_update(record, step->task);
+}
+
 static int
 init_eager(PyObject *self, PyObject *args, PyObject *kwargs)
 {
-    struct hooks_step step;
-    hooks_step_begin(&step, self);
+    struct step step;
+    step_begin(&step, self);
     int rc = stock_init(self, args, kwargs);
     if (rc == 0 && step.record != NULL && step.record->task == self)
         read_task(step.record, self);
     if (rc == 0 && did_start(self)) {
         step.loop = step.record != NULL ? &loops[step.record->loop] : step.loop;
-        hooks_step_end(&step);
+        step_end(&step);
         return rc;
     }
     /* it was not started after all: give the time back to whoever runs */
@@ -216,111 +318,36 @@ hook_init(PyObject *self, PyObject *args, PyObject *kwargs)
     return rc;
 }
 
-void
-hooks_step_begin(struct hooks_step *step, PyObject *task)
+PyObject *
+hooks_call_step(PyObject *wrapper, PyObject *args, PyObject *kwargs)
 {
-    population_leave(task);
-    struct record *record = hooks_record(task);
-    struct loop *loop =
-        record != NULL && record->loop != 0 ? &loops[record->loop] : loops_current();
-    uint32_t index = 0;
-    if (loop == NULL)
-        loop = &loops[0];
-    if (record != NULL) {
-        index = table_index(record);
-        STORE(record->woken, 0);
-    }
-    step->task = task;
-    step->record = record;
-    step->loop = loop;
-    step->nested = loops_thread.nested;
-    step->outer = loops_thread.current;
-    step->outer_start = loop->step_start;
-    loops_thread.nested = 0;
-    loops_thread.current = index;
-    step->start = ticks_now();
-    STORE(loop->step_start, step->start);
-    STORE(loop->running, index);
+    struct step step;
+    step_begin(&step, ((struct cpy_step *)wrapper)->task);
+    PyObject *result = stock_step(wrapper, args, kwargs);
+    step_end(&step);
+    return result;
 }
 
-/* The task ended in the step that just ended. */
-static void
-end(struct record *record, PyObject *task, uint64_t now)
+PyObject *
+hooks_call_wakeup(PyObject *task, PyObject *arg)
 {
-    unsigned outcome = RECORD_DONE;
-    if (cpy_task_state(task) == CPY_CANCELLED) {
-        outcome = RECORD_CANCELLED;
-    } else {
-        PyObject *exception = cpy_task_field(task, cpy_layout.exception);
-        if (exception != NULL) {
-            outcome = RECORD_FAILED;
-            STORE(record->exception, paths_type(Py_TYPE(exception)));
-        }
-    }
-    if (record->flags & RECORD_WATCHED)
-        cancel_ended(record, outcome, now);
-    table_end(record, outcome, now);
-}
-
-void
-hooks_step_end(struct hooks_step *step)
-{
-    uint64_t now = ticks_now(), span = now - step->start, own = span - loops_thread.nested;
-    struct loop *loop = step->loop;
-    struct record *record = step->record;
-
-    loops_thread.nested = step->nested + span;
-    loops_thread.current = step->outer;
-    STORE(loop->running, step->outer);
-    STORE(loop->step_start, step->outer_start);
-    ADD(loop->steps, 1);
-    if (loop->is_uvloop) {
-        ADD(loop->busy, own);
-        if (own > long_step && ticks_to_ns(own) > LOAD(loop->lag_max_ns))
-            STORE(loop->lag_max_ns, ticks_to_ns(own));
-    }
-    ADD(table_counts.steps, 1);
-    if (record == NULL || record->task != step->task)
-        return;
-    ADD(record->steps, 1);
-    ADD(record->busy, own);
-    if (own > record->max_step)
-        STORE(record->max_step, own);
-    STORE(record->last_end, now);
-    if (cpy_task_state(step->task) != CPY_PENDING) {
-        end(record, step->task, now);
-        return;
-    }
-    unsigned flags = record->flags & ~(unsigned)RECORD_CANCELLING;
-    if (__builtin_expect(cpy_task_cancels(step->task) > 0, 0))
-        flags |= RECORD_CANCELLING;
-    STORE(record->flags, (uint16_t)flags);
-    if (loop->path_each_step)
-        paths_update(record, step->task);
+    struct step step;
+    step_begin(&step, task);
+    PyObject *result = stock_wakeup(task, arg);
+    step_end(&step);
+    return result;
 }
 
 static PyObject *
 hook_step(PyObject *self, PyObject *args, PyObject *kwargs)
 {
-    if (!hooks_on())
-        return hooks_stock_step(self, args, kwargs);
-    struct hooks_step step;
-    hooks_step_begin(&step, ((struct cpy_step *)self)->task);
-    PyObject *result = hooks_stock_step(self, args, kwargs);
-    hooks_step_end(&step);
-    return result;
+    return hooks_on() ? hooks_call_step(self, args, kwargs) : stock_step(self, args, kwargs);
 }
 
 static PyObject *
 hook_wakeup(PyObject *self, PyObject *arg)
 {
-    if (!hooks_on())
-        return hooks_stock_wakeup(self, arg);
-    struct hooks_step step;
-    hooks_step_begin(&step, self);
-    PyObject *result = hooks_stock_wakeup(self, arg);
-    hooks_step_end(&step);
-    return result;
+    return hooks_on() ? hooks_call_wakeup(self, arg) : stock_wakeup(self, arg);
 }
 
 static void
@@ -351,8 +378,17 @@ hooks_woken(PyObject *callback)
         task = PyCFunction_GET_SELF(callback);
     else
         return;
-    struct record *record = table_find(*cpy_task_pad(task), task);
-    if (record != NULL)
+    uint32_t index = *cpy_task_pad(task);
+    struct record *record = table_find(index, task);
+    if (record == NULL)
+        return;
+    /* the clock is half the cost of a hook: it is not asked where the time is known */
+    if (index == loops_thread.current)
+        STORE(record->woken,
+            record->last_end); /* by itself, in its own step, whose end is the time */
+    else if (record->steps == 0 && record->flags == 0)
+        STORE(record->woken, record->born); /* by its birth, just now */
+    else
         STORE(record->woken, ticks_now());
 }
 
@@ -475,8 +511,8 @@ hooks_task_install(char *reason, size_t size)
     find_skips();
     stock_init = cpy_layout.task->tp_init;
     stock_dealloc = cpy_layout.task->tp_dealloc;
-    hooks_stock_step = cpy_layout.step->tp_call;
-    hooks_stock_wakeup = cpy_layout.wakeup->ml_meth;
+    stock_step = cpy_layout.step->tp_call;
+    stock_wakeup = cpy_layout.wakeup->ml_meth;
     if (cpy_layout.wakeup->ml_flags != METH_O) {
         (void)snprintf(reason, size, "the wakeup of tasks is called in an unknown way");
         return -ENOTSUP;

@@ -130,10 +130,12 @@ sample(uint64_t now_ns)
     loops_sample();
     report_sample();
     memory_sample(LOAD(table_counts.live));
-    if (watched)
+    if (watched) {
         list_rates_sample();
-    else
+    } else {
         list_rates_stop();
+        list_trim();
+    }
     sample_due_ns += CLOCK_NS_PER_S;
     if (sample_due_ns <= now_ns)
         sample_due_ns = now_ns + CLOCK_NS_PER_S;

@@ -368,6 +368,13 @@ write_head(const struct list_query *query, struct json_out *out, size_t total, s
     json_out_array_end(out);
 }
 
+/* Whether id and state are all that is needed to find a record's place. */
+static bool
+by_id_only(const struct list_query *query)
+{
+    return query->sort == LOOPTOP_COL_ID && query->filter.count == 0;
+}
+
 /* All that match, with their keys; *ret_total counts what does not match too. */
 static size_t
 collect(const struct list_query *query, struct list_item *items, char *names, size_t max,
@@ -376,14 +383,13 @@ collect(const struct list_query *query, struct list_item *items, char *names, si
     struct record_view view;
     size_t matched = 0, total = 0;
     uint32_t high = LOAD(table_high), loop;
-    uint64_t id;
-    enum looptop_state state;
+    bool ids = by_id_only(query);
     for (uint32_t i = 1; i < high && matched < max; i++) {
-        if (!record_view_state(i, now, &id, &state, &loop))
+        if (!record_view_state(i, now, &view.id, &view.state, &loop))
             continue;
         total++;
-        if (!may_match(query, id, state) || !record_view_read(i, now, &view) ||
-            !matches(query, &view))
+        if (!may_match(query, view.id, view.state) ||
+            (!ids && (!record_view_read(i, now, &view) || !matches(query, &view))))
             continue;
         struct list_item *item = &items[matched];
         item->id = view.id;
@@ -427,6 +433,31 @@ write_window(const struct list_query *query, const struct list_item *items, size
     write_names(out);
 }
 
+/* The items of one answer; kept for the next, since pages and updates come in rows. */
+static struct {
+    struct list_item *items; /* owned */
+    size_t capacity;
+} kept;
+
+static struct list_item *
+items_for(size_t count)
+{
+    if (kept.capacity < count) {
+        list_trim();
+        kept.items = malloc(count * sizeof *kept.items);
+        kept.capacity = kept.items != NULL ? count : 0;
+    }
+    return kept.items;
+}
+
+void
+list_trim(void)
+{
+    free(kept.items);
+    kept.items = NULL;
+    kept.capacity = 0;
+}
+
 int
 list_write(const struct list_query *query, struct json_out *out)
 {
@@ -435,14 +466,12 @@ list_write(const struct list_query *query, struct json_out *out)
     int sign = sorts_text(query->sort) ? 1 : -1;
     if (query->reverse)
         sign = -sign;
-    struct list_item *items = malloc(max * sizeof *items);
+    struct list_item *items = items_for(max);
     char *names = NULL;
     if (items != NULL && query->sort == LOOPTOP_COL_NAME)
         names = malloc(max * LOOPTOP_NAME_MAX);
-    if (items == NULL || (names == NULL && query->sort == LOOPTOP_COL_NAME)) {
-        free(items);
+    if (items == NULL || (names == NULL && query->sort == LOOPTOP_COL_NAME))
         return -ENOMEM;
-    }
     size_t matched = collect(query, items, names, max, now, &total);
     int64_t focus = focus_index(items, matched, query->focus, sign);
     if (query->offset < matched)
@@ -450,7 +479,6 @@ list_write(const struct list_query *query, struct json_out *out)
     write_head(query, out, total, matched, focus);
     write_window(query, items, matched, out, now);
     json_out_object_end(out);
-    free(items);
     free(names);
     return 0;
 }

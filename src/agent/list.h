@@ -44,6 +44,9 @@ struct list_census {
 };
 const struct list_census *list_census(void);
 
+/* Gives back the memory kept from one answer to the next. */
+void list_trim(void);
+
 /* A second has passed and somebody watches: busy shares are of this second from now on. */
 void list_rates_sample(void);
 

@@ -45,21 +45,21 @@ struct record {
     uint64_t max_step; /* ticks */
     uint64_t last_end; /* when the last step ended; before the first: birth */
     uint64_t woken;    /* when it was queued to run; 0: it is not */
-    uint64_t path;     /* hash of its await path; 0: not known */
+    uint32_t at_step;  /* number of the step (low bits) that `at` and `waiting_on` belong to */
+    uint16_t loop;     /* index of the loop, 0: not known */
+    uint16_t flags;
     /* second cache line */
     uint64_t born;
     uint64_t ended;       /* 0: it lives */
     uint64_t parent;      /* id, 0: none */
     uint64_t name_number; /* N of a name "Task-N"; 0: the name is in name[] */
+    uint64_t path;        /* hash of its await path; 0: not known */
     uint32_t created_at;  /* site, 0: not known */
     uint32_t at;          /* site */
     uint32_t coroutine;   /* string, 0: not known */
     uint32_t waiting_on;  /* string */
     uint32_t exception;   /* string: of a failed task */
-    uint32_t at_step;     /* number of the step (low bits) that `at` and `waiting_on` belong to */
     uint32_t next_free;
-    uint16_t loop; /* index of the loop, 0: not known */
-    uint16_t flags;
     /* third cache line, touched only by names that are not Task-N */
     char name[LOOPTOP_NAME_MAX]; /* UTF-8, cut */
 };

@@ -196,6 +196,12 @@ PyObject *cpy_take_exception(void);
 /* Raises it again; takes the reference. */
 void cpy_raise(PyObject *exception);
 
+/*
+ * Where the runtime keeps the interpreter made last, to be compared in place of a call: while there
+ * is one interpreter it is that. NULL where the runtime does not look as it should.
+ */
+PyInterpreterState *const *cpy_newest_interpreter(void);
+
 /* The dict of a type itself, strong. */
 PyObject *cpy_type_dict(PyTypeObject *type);
 

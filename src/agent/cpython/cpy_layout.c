@@ -10,6 +10,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include <internal/pycore_runtime.h>
+
 #define TASK_SIZE_MAX 512
 
 struct cpy_layout cpy_layout;
@@ -254,4 +256,12 @@ cpy_calibrate(char *reason, size_t size)
     Py_XDECREF(future);
     Py_XDECREF(set_loop);
     return rc;
+}
+
+PyInterpreterState *const *
+cpy_newest_interpreter(void)
+{
+    bool known = _PyRuntime.interpreters.head == PyInterpreterState_Head() &&
+                 _PyRuntime.interpreters.main == PyInterpreterState_Main();
+    return known ? &_PyRuntime.interpreters.head : NULL;
 }
