@@ -10,7 +10,7 @@
 #define LOOPTOP_RESPONSE_MAX (16 * 1024 * 1024) /* bytes of one response or notification line */
 #define LOOPTOP_DEPTH_MAX 16                    /* nesting of a request's JSON */
 #define LOOPTOP_CLIENTS_MAX 8                   /* clients connected to one agent at once */
-#define LOOPTOP_ROWS_MAX 4096                   /* task rows in one answer */
+#define LOOPTOP_ROWS_MAX 8192                   /* task rows in one answer */
 #define LOOPTOP_NAME_MAX 64                     /* bytes of a task name kept, terminator included */
 #define LOOPTOP_FILTER_MAX 512                  /* bytes of a filter expression */
 #define LOOPTOP_CANCEL_MAX 1024                 /* tasks in one cancel request */

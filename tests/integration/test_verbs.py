@@ -255,9 +255,9 @@ def test_ps_fits_a_terminal(start, columns):
 def test_ps_reads_every_page(start):
     agent = start("--tasks", "9001")
     tasks = document("ps", "--json", "--sort", "steps", agent.pid)["tasks"]
-    assert sorted(task["id"] for task in tasks) == list(range(1, 9002))
+    assert sorted(task["id"] for task in tasks) == list(range(1, 17002))
     assert [task["steps"] for task in tasks] == sorted((task["steps"] for task in tasks), reverse=True)
-    assert [params["after"] for params in agent.params("tasks")[1:]] == [4096, 8192]
+    assert [params["after"] for params in agent.params("tasks")[1:]] == [8192, 16384]
     limited = document("ps", "--json", "-n", "5000", agent.pid)["tasks"]
     assert len(limited) == 5000 and limited[0]["state"] == "run"
 
