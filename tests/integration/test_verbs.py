@@ -253,7 +253,7 @@ def test_ps_fits_a_terminal(start, columns):
 
 
 def test_ps_reads_every_page(start):
-    agent = start("--tasks", "9001")
+    agent = start("--tasks", "17001")
     tasks = document("ps", "--json", "--sort", "steps", agent.pid)["tasks"]
     assert sorted(task["id"] for task in tasks) == list(range(1, 17002))
     assert [task["steps"] for task in tasks] == sorted((task["steps"] for task in tasks), reverse=True)
