@@ -111,6 +111,35 @@ model_worst_loop(const struct status *status)
     return worst;
 }
 
+static int64_t
+larger(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+bool
+model_worst_lag(const struct status *status, struct loop_status *ret_worst)
+{
+    const struct loop_status *worst = model_worst_loop(status);
+
+    if (!worst)
+        return false;
+    *ret_worst = *worst;
+    for (size_t i = 0; i < status->loops_count; i++) {
+        const struct loop_status *loop = &status->loops[i];
+        if (strcmp(loop->state, "closed") == 0)
+            continue;
+        ret_worst->lag_p50_ns = larger(ret_worst->lag_p50_ns, loop->lag_p50_ns);
+        ret_worst->lag_p99_ns = larger(ret_worst->lag_p99_ns, loop->lag_p99_ns);
+        ret_worst->lag_max_ns = larger(ret_worst->lag_max_ns, loop->lag_max_ns);
+        if (loop->busy_pct > ret_worst->busy_pct) {
+            ret_worst->busy_pct = loop->busy_pct;
+            ret_worst->busy_exact = loop->busy_exact;
+        }
+    }
+    return true;
+}
+
 const char *
 model_readonly(const struct model *model)
 {

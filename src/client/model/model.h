@@ -95,6 +95,12 @@ void model_set_filter(struct model *model, const char *filter);
 /* The loop to worry about: blocked longest, else of most lag; NULL: there is none. */
 const struct loop_status *model_worst_loop(const struct status *status);
 
+/*
+ * The worst figures of all loops together, so that none hides behind another: the worst loop with
+ * the largest lags and the largest busy share of any. False: there is no loop.
+ */
+bool model_worst_lag(const struct status *status, struct loop_status *ret_worst);
+
 /* Whether a loop is held up past the error threshold, as far as can be said. */
 bool model_loop_blocked(const struct status *status, const struct loop_status *loop);
 

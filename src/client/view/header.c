@@ -125,7 +125,7 @@ add_busy(const struct loop_status *loop, struct strip *strip, uint8_t priority)
 static void
 draw_lag(const struct model *model, struct surface *surface, struct rect at)
 {
-    const struct loop_status *loop = model_worst_loop(&model->status);
+    struct loop_status worst, *loop = model_worst_lag(&model->status, &worst) ? &worst : NULL;
     struct sparkline lag = line_of(&model->lag), busy = line_of(&model->busy);
     char figure[FMT_SIZE];
     struct strip strip = {0};
@@ -335,12 +335,13 @@ static void
 draw_short(const struct model *model, struct surface *surface, struct rect at, bool alone)
 {
     const struct status *status = &model->status;
-    const struct loop_status *loop = model_worst_loop(status);
+    const struct loop_status *blocked = model_worst_loop(status);
+    struct loop_status worst, *loop = model_worst_lag(status, &worst) ? &worst : NULL;
     char figure[FMT_SIZE];
     struct strip strip = {0};
 
-    if (loop && model_loop_blocked(status, loop)) {
-        draw_blocked(model, loop, surface, at);
+    if (blocked && model_loop_blocked(status, blocked)) {
+        draw_blocked(model, blocked, surface, at);
         return;
     }
     if (alone)
