@@ -33,9 +33,9 @@ note_loop(PyObject *loop, void *arg)
 }
 
 int
-hooks_measure(char *reason, size_t size)
+hooks_measure(void (*pause)(void), char *reason, size_t size)
 {
-    return installed ? 0 : cpy_calibrate(reason, size);
+    return installed ? 0 : cpy_calibrate(pause, reason, size);
 }
 
 int

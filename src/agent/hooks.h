@@ -34,10 +34,10 @@ hooks_on(void)
 
 /*
  * Measures, then installs; hooks are inactive until hooks_switch. Call both in a thread of ours,
- * GIL held (it may be given back between the two), asyncio imported. 0, or -ENOTSUP with a reason
- * (nothing was installed then). Again: they do nothing.
+ * GIL held (it may be given back between the two, and pause gives it back within the first), asyncio
+ * imported. 0, or -ENOTSUP with a reason (nothing was installed then). Again: they do nothing.
  */
-int hooks_measure(char *reason, size_t size);
+int hooks_measure(void (*pause)(void), char *reason, size_t size);
 int hooks_install(char *reason, size_t size);
 
 /* Active or not. GIL held. */

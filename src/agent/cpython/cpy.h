@@ -70,10 +70,11 @@ struct cpy_step {
 };
 
 /*
- * Measures the layout. Call in a thread of our own that runs no loop, after asyncio is imported.
+ * Measures the layout. Call in a thread of our own that runs no loop, after asyncio is imported. pause
+ * gives the GIL back for a moment; it is called between long pieces of work.
  * 0, or -ENOTSUP with a reason.
  */
-int cpy_calibrate(char *reason, size_t size);
+int cpy_calibrate(void (*pause)(void), char *reason, size_t size);
 
 /* Whether asyncio is imported and not still being imported. */
 bool cpy_asyncio_ready(void);

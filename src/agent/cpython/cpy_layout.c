@@ -16,13 +16,15 @@
 
 struct cpy_layout cpy_layout;
 
-static const char life_begin[] =
+/* Compiling them takes longest; between them the application has its turn. */
+static const char life_loop[] =
     "class Loop:\n"
     "  def __init__(self): self.calls = []\n"
     "  def get_debug(self): return False\n"
     "  def is_running(self): return False\n"
     "  def call_soon(self, callback, *args, context=None): self.calls.append(callback)\n"
-    "  def call_exception_handler(self, context): pass\n"
+    "  def call_exception_handler(self, context): pass\n";
+static const char life_awaited[] =
     "class Awaited:\n"
     "  _asyncio_future_blocking = True\n"
     "  callback = None\n"
@@ -32,14 +34,14 @@ static const char life_begin[] =
     "  def cancel(self, *args, **kwargs): return True\n"
     "  def result(self): return None\n"
     "  def __await__(self): yield self\n"
-    "async def wait(awaited): await awaited\n"
-    "loop = Loop()\n"
-    "awaited = Awaited(loop)\n"
-    "coro = wait(awaited)\n"
-    "name = 'looptop-calibration'\n"
-    "task = Task(coro, loop=loop, name=name)\n"
-    "task._log_destroy_pending = False\n"
-    "step = loop.calls.pop()\n";
+    "async def wait(awaited): await awaited\n";
+static const char life_begin[] = "loop = Loop()\n"
+                                 "awaited = Awaited(loop)\n"
+                                 "coro = wait(awaited)\n"
+                                 "name = 'looptop-calibration'\n"
+                                 "task = Task(coro, loop=loop, name=name)\n"
+                                 "task._log_destroy_pending = False\n"
+                                 "step = loop.calls.pop()\n";
 static const char life_step[] = "set_running_loop(loop)\n"
                                 "try: step()\n"
                                 "finally: set_running_loop(None)\n"
@@ -202,10 +204,16 @@ find_node(PyObject *vars, struct cpy_layout *layout)
 
 /* Each stage, and what the refusal calls it. */
 static int
-measure(PyObject *vars, const char **ret_stage)
+measure(PyObject *vars, void (*pause)(void), const char **ret_stage)
 {
     struct cpy_layout layout = {0};
     *ret_stage = "a task's life";
+    if (run(life_loop, vars) < 0)
+        return -ENOTSUP;
+    pause();
+    if (run(life_awaited, vars) < 0)
+        return -ENOTSUP;
+    pause();
     if (run(life_begin, vars) < 0)
         return -ENOTSUP;
     *ret_stage = "the list of tasks";
@@ -229,7 +237,7 @@ measure(PyObject *vars, const char **ret_stage)
 }
 
 int
-cpy_calibrate(char *reason, size_t size)
+cpy_calibrate(void (*pause)(void), char *reason, size_t size)
 {
     const char *stage = "_asyncio";
     int rc = -ENOTSUP;
@@ -243,7 +251,7 @@ cpy_calibrate(char *reason, size_t size)
         PyDict_SetItemString(vars, "Task", task) == 0 &&
         PyDict_SetItemString(vars, "Future", future) == 0 &&
         PyDict_SetItemString(vars, "set_running_loop", set_loop) == 0)
-        rc = measure(vars, &stage);
+        rc = measure(vars, pause, &stage);
     PyErr_Clear();
     if (rc < 0)
         (void)snprintf(reason, size,
