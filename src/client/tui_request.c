@@ -218,6 +218,18 @@ take_loops(struct tui *tui, const cJSON *result)
 }
 
 static void
+take_status(struct tui *tui, const cJSON *result)
+{
+    if (status_decode(result, &tui->incoming) < 0)
+        return;
+    model_take_status(&tui->model, &tui->incoming);
+    if (tui->inactive && strcmp(tui->incoming.hooks_state, "active") == 0) {
+        tui->inactive = false; /* from now on there are tasks */
+        tui_table_changed(tui);
+    }
+}
+
+static void
 take_result(struct tui *tui, const struct request *request, const cJSON *result)
 {
     switch (request->kind) {
@@ -226,6 +238,9 @@ take_result(struct tui *tui, const struct request *request, const cJSON *result)
         break;
     case REQUEST_SUBSCRIBE:
         tui_table_subscribed(tui, &request->asked, result);
+        break;
+    case REQUEST_STATUS:
+        take_status(tui, result);
         break;
     case REQUEST_LOOPS:
         take_loops(tui, result);
@@ -306,16 +321,6 @@ take_error(struct tui *tui, const struct request *request, const cJSON *error)
     }
 }
 
-static void
-take_status(struct tui *tui)
-{
-    model_take_status(&tui->model, &tui->incoming);
-    if (tui->inactive && strcmp(tui->incoming.hooks_state, "active") == 0) {
-        tui->inactive = false; /* from now on there are tasks */
-        tui_table_changed(tui);
-    }
-}
-
 /* An `update` of the subscription. */
 static void
 take_update(struct tui *tui, const cJSON *message)
@@ -331,9 +336,8 @@ take_update(struct tui *tui, const cJSON *message)
     tui->update_ns = tui->model.now_ns;
     if (tui->model.paused)
         return;
-    if (json_in_object(params, "status", &part) == 0 && part &&
-        status_decode(part, &tui->incoming) == 0)
-        take_status(tui);
+    if (json_in_object(params, "status", &part) == 0 && part)
+        take_status(tui, part);
     if (json_in_object(params, "tasks", &part) == 0 && part)
         tui_table_take(tui, part, &tui->subscribed, true);
 }

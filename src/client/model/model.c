@@ -145,7 +145,7 @@ model_readonly(const struct model *model)
 {
     if (model->readonly)
         return "looptop was started with --readonly";
-    if (model->have_status && model->status.readonly)
+    if (model->status.readonly)
         return "the target refuses it (LOOPTOP_READONLY=1 in its environment)";
     return NULL;
 }
