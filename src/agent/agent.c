@@ -29,7 +29,7 @@
 #include "platform/sock.h"
 
 #define STACK_BYTES (512 * 1024)
-#define GONE_TRIES 50
+#define GONE_TRIES 1000
 
 __attribute__((visibility("default"))) struct looptop_agent_state looptop_agent_state = {
     .magic = LOOPTOP_AGENT_MAGIC,
