@@ -192,6 +192,15 @@ agent_unlink(void)
 }
 
 void
+agent_link(void)
+{
+    pthread_mutex_lock(&lock);
+    if (running && io_listen_again(looptop_agent_state.socket) < 0)
+        agent_refuse("the socket could not be made again after an exec that failed");
+    pthread_mutex_unlock(&lock);
+}
+
+void
 agent_stop(void)
 {
     pthread_mutex_lock(&lock);

@@ -32,6 +32,9 @@ void agent_child(void);
 /* Takes the socket away, if it is this process's: before exec and _exit. GIL: any. */
 void agent_unlink(void);
 
+/* Puts it back: the process did not end after all. GIL: not held. */
+void agent_link(void);
+
 /* A client asked for it: everything stops, from a thread that waits for the others. io thread. */
 void agent_detach_later(void);
 

@@ -3,6 +3,7 @@
 #include "agent/io.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -231,6 +232,19 @@ io_resume(void)
     int rc = agent_thread(&thread, "looptop-io", io_main);
     running = rc == 0;
     return rc;
+}
+
+int
+io_listen_again(const char *path)
+{
+    int fd, rc = sock_listen(path, &fd);
+    if (rc < 0)
+        return rc;
+    /* the same number, so that the thread never sees another; the old socket leaves the epoll set */
+    if (dup3(fd, listen_fd, O_CLOEXEC) < 0)
+        rc = -errno;
+    close(fd);
+    return rc < 0 ? rc : watch(listen_fd, EPOLLIN, LISTEN_TAG, EPOLL_CTL_ADD);
 }
 
 int

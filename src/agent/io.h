@@ -16,6 +16,9 @@ void io_stop(int close_all);
 /* Starts the thread again after io_stop(0). 0, -errno. */
 int io_resume(void);
 
+/* Listens anew at the agent's path, whose file is gone; clients stay connected. 0, -errno. */
+int io_listen_again(const char *path);
+
 /* In a forked child: closes the parent's descriptors without a word. */
 void io_abandon(void);
 

@@ -132,14 +132,9 @@ static PyObject *
 exec_failed(PyObject *result)
 {
     PyObject *exception = cpy_take_exception();
-    bool readonly = agent_readonly();
-    char reason[256];
     Py_BEGIN_ALLOW_THREADS;
-    agent_stop();
-    (void)agent_start(readonly, reason, sizeof reason);
+    agent_link();
     Py_END_ALLOW_THREADS;
-    if (agent_running())
-        install_now();
     if (exception != NULL)
         cpy_raise(exception);
     return result;
