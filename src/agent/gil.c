@@ -157,8 +157,17 @@ refresh_running(void)
         if (index == 0)
             continue;
         struct record *record = &table_records[index];
-        if (record->task != NULL)
+        PyObject *coro =
+            record->task != NULL ? cpy_task_field(record->task, cpy_layout.coro) : NULL;
+        if (coro == NULL || !cpy_is_gen(coro))
+            continue;
+        if (cpyv_gen_executing((PyGenObject *)coro)) {
             paths_update_running(record, record->task);
+        } else if (record->flags & RECORD_AGE_INEXACT) {
+            /* its step began before the hooks were in, and has ended unseen */
+            STORE(loops[i].running, 0);
+            paths_update(record, record->task);
+        }
     }
 }
 

@@ -31,6 +31,7 @@ hook_poll(PyObject *self, PyObject *const *args, Py_ssize_t n, PyObject *names)
         loops_lag(loop, ticks_to_ns(span));
     }
     STORE(loop->iteration_start, 0);
+    STORE(loop->running, 0);
     ADD(loop->iterations, 1);
     PyObject *result = stock_poll(self, args, n, names);
     STORE(loop->iteration_start, ticks_now());

@@ -92,7 +92,13 @@ take_in(struct record *record, PyObject *task)
     STORE(record->flags, (uint16_t)flags);
     read_task(record, task);
     if (cpy_is_gen(coro) && cpyv_gen_executing((PyGenObject *)coro)) {
-        /* in a step that no hook saw begin: where it comes to rest is looked up later */
+        /* in a step that no hook saw begin: where it comes to rest is looked up later, and the
+           loop's next step or poll shows that it has */
+        struct loop *loop = &loops[record->loop];
+        if (loop->running == 0) {
+            STORE(loop->step_start, record->born);
+            STORE(loop->running, table_index(record));
+        }
         STORE(record->at_step, UINT32_MAX);
         STORE(hooks_place_unknown, true);
         return;
