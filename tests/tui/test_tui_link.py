@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: MIT
+"""An agent that dies, comes back, says nothing or nonsense; a target that ends. The last screen stays."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from term import LOOPTOP, ROOT, FakeAgent, Terminal, wait_until
+
+SCRIPTED_AGENT = os.path.join(ROOT, "tests", "support", "scripted_agent.py")
+
+
+def table(screen):
+    """The rows, without the times that go on."""
+    return re.findall(r"^[ ▌] *(\d+ \S+ +\S+ \w+)", screen, re.M)
+
+
+def test_agent_stops_and_comes_back(shop):
+    with shop.open("-s", "id,-") as term:
+        term.wait("mule")
+        rows = table(term.screen())
+        assert len(rows) == 10
+        os.kill(shop.pid, signal.SIGUSR1)
+        term.wait("^ .*GONE")
+        term.wait(r"what you see is \S+ old: .*the agent")
+        assert table(term.screen()) == rows
+        term.keys("End")  # and can still be looked through
+        term.wait(r"^▌ +10 mule")
+        wait_until(lambda: shop.sockets() == [], "the end of the socket")
+        os.kill(shop.pid, signal.SIGUSR2)
+        term.wait("live 1s")
+        term.wait_gone("GONE|what you see")
+        term.wait(lambda screen: len(table(screen)) == 10)
+        term.keys("q")
+        assert term.end() == 0
+
+
+def test_target_is_killed(shop):
+    with shop.open("-s", "id,-") as term:
+        term.wait("mule")
+        rows = table(term.screen())
+        os.kill(shop.pid, signal.SIGKILL)
+        shop.wait()
+        term.wait("process %d has ended" % shop.pid)
+        term.wait(r"what you see is \S+ old")
+        assert table(term.screen()) == rows
+        term.keys("x")
+        term.wait("Cancel 1 task")
+        term.keys("Enter")
+        term.wait("not cancelled")
+        term.keys("q")
+        assert term.end() == 0
+        term.check_restored()
+
+
+def test_silent_agent():
+    with FakeAgent("--tasks", "60", "--still") as agent, agent.open("-s", "id,-") as term:
+        term.wait("live 1s")
+        rows = table(term.screen())
+        agent.signal(signal.SIGSTOP)
+        term.wait("SILENT")
+        first = term.wait(r"^ *([|/\\-]) waiting for .* for (\S+): the agent does not answer")
+        term.wait(lambda screen: first.group() not in screen)  # it turns and counts
+        assert table(term.screen()) == rows
+        term.keys("Down")
+        term.wait(r"^▌ +2 ")
+        agent.signal(signal.SIGCONT)
+        term.wait("live 1s")
+        term.wait_gone("does not answer")
+
+
+def test_silent_from_the_start():
+    """An agent that accepts and then says nothing is an error, not an empty screen."""
+    with FakeAgent("--tasks", "5") as agent:
+        agent.signal(signal.SIGSTOP)
+        with agent.open() as term:
+            assert term.end() == 3
+            assert term.stderr().count("\n") == 1
+            agent.signal(signal.SIGCONT)
+
+
+def test_slow_agent():
+    with FakeAgent("--tasks", "60", "--still", "--slow", "400") as agent, agent.open("-s", "id,-") as term:
+        term.wait("[◇.] WAIT")
+        term.keys("End")
+        term.wait(r"^▌ +60 ")
+
+
+def test_a_stack_that_takes_long():
+    with FakeAgent("--tasks", "60", "--still", "--stack-takes", "1.5") as agent, agent.open() as term:
+        term.wait("[◇.] WAIT")
+        term.keys("Enter")
+        term.wait("waiting for the stack for")
+        term.wait("dispatch")
+
+
+def test_a_cancellation_that_takes_long():
+    with FakeAgent("--tasks", "60", "--still", "--cancel-takes", "1") as agent, agent.open() as term:
+        term.wait("[◇.] WAIT")
+        term.keys("x")
+        term.wait("Cancel 1 task")
+        term.keys("Enter")
+        term.wait("cancelling 1 task")
+        term.wait(r"task \d+ .*cancelled after")
+
+
+@pytest.mark.parametrize("mode, method", [
+    ("garbage", "tasks"), ("wrong-types", "tasks"), ("wrong-types", "status"), ("wrong-table", "tasks"),
+    ("deep", "tasks"), ("many-values", "tasks"), ("closes", "tasks"), ("half", "tasks"),
+    ("no-result", "tasks"), ("error:-32603", "tasks"), ("huge", "tasks"), ("garbage", "loops"),
+    ("wrong-types", "memory"), ("wrong-types", "loops"), ("wrong-types", "subscribe"),
+    ("error:-32603", "subscribe")])
+def test_an_agent_that_breaks_the_protocol(tmp_path, mode, method):
+    """The program says something, takes keys, and leaves in order."""
+    agent = subprocess.Popen(
+        [sys.executable, SCRIPTED_AGENT, str(tmp_path), "--tasks", "6", "--mode", mode, "--method", method],
+        stdout=subprocess.PIPE, text=True)
+    try:
+        assert agent.stdout.readline() == "ready\n"
+        with Terminal([LOOPTOP, str(agent.pid)], XDG_RUNTIME_DIR=str(tmp_path)) as term:
+            term.wait(r"%d\b" % agent.pid)
+            wait_until(lambda: '"%s"' % method in (tmp_path / ("%d.log" % agent.pid)).read_text(),
+                       "the question")
+            term.keys("?")
+            term.wait("Everywhere")
+            term.keys("q")
+            term.wait_gone("Everywhere")
+            term.keys("q")
+            assert term.end() == 0
+            assert term.stderr() == ""
+            term.check_restored()
+    finally:
+        agent.kill()
+        agent.wait()
+        agent.stdout.close()
