@@ -41,22 +41,28 @@ tui_link_opened(struct tui *tui)
     tui->dirty = true;
 }
 
+static void
+gone_because(struct model *model, const char *reason)
+{
+    struct link *link = &model->link;
+
+    if (kill(model->pid, 0) < 0 && errno == ESRCH)
+        snprintf(link->reason, sizeof link->reason, "process %d has ended", (int)model->pid);
+    else
+        snprintf(link->reason, sizeof link->reason, "%s", reason);
+}
+
 void
 tui_link_lost(struct tui *tui, const char *reason)
 {
     struct model *model = &tui->model;
-    bool ended = kill(model->pid, 0) < 0 && errno == ESRCH;
 
     tui->conn = conn_close(tui->conn);
     tui_request_forget(tui, "the connection broke");
     model->link.state = LINK_GONE;
     model->link.since_ns = model->now_ns;
     model->link.retry_ns = model->now_ns + CLOCK_NS_PER_S;
-    if (ended)
-        snprintf(
-            model->link.reason, sizeof model->link.reason, "process %d has ended", (int)model->pid);
-    else
-        snprintf(model->link.reason, sizeof model->link.reason, "%s", reason);
+    gone_because(model, reason);
     tui->dirty = true;
 }
 
@@ -86,7 +92,7 @@ reconnect(struct tui *tui)
 
     if (conn_open(model->pid, RECONNECT_MS, &tui->conn, &error) < 0) {
         tui->conn = NULL;
-        snprintf(model->link.reason, sizeof model->link.reason, "%s", error.text);
+        gone_because(model, error.text);
         model->now_ns = clock_monotonic_ns();
         model->link.retry_ns = model->now_ns + wait_s * CLOCK_NS_PER_S;
     } else {

@@ -106,6 +106,22 @@ choose_color(enum color_mode wanted)
     return most == COLOR_TRUE && wanted == COLOR_256 ? COLOR_TRUE : wanted;
 }
 
+/* What many terminals send for Home and End, whatever terminfo says of the name they go by. */
+static void
+define_keys(void)
+{
+    static const struct {
+        const char *bytes;
+        int key;
+    } keys[] = {{"\033[1~", KEY_HOME}, {"\033[7~", KEY_HOME}, {"\033[H", KEY_HOME},
+        {"\033OH", KEY_HOME}, {"\033[4~", KEY_END}, {"\033[8~", KEY_END}, {"\033[F", KEY_END},
+        {"\033OF", KEY_END}};
+
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (key_defined(keys[i].bytes) == 0)
+            (void)define_key(keys[i].bytes, keys[i].key);
+}
+
 static void
 start_curses(struct surface_curses *screen, const struct surface_curses_options *options)
 {
@@ -116,6 +132,7 @@ start_curses(struct surface_curses *screen, const struct surface_curses_options 
     (void)nonl();
     (void)intrflush(stdscr, FALSE);
     (void)keypad(stdscr, TRUE);
+    define_keys();
     (void)nodelay(stdscr, TRUE);
     (void)set_escdelay(ESCAPE_DELAY_MS);
     (void)curs_set(0);
