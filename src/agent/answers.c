@@ -255,6 +255,8 @@ update(struct peer *peers, size_t count, uint64_t now_ns)
             peer->due_ns += peer->interval_ns;
             if (peer->due_ns <= now_ns)
                 peer->due_ns = now_ns + peer->interval_ns;
+            if (peer->out.len > 0)
+                peer_write(peer); /* the first one comes right after the answer to subscribe */
             if (peer->out.len == 0 && !peer->update_pending) {
                 static const char none[RPC_ID_MAX];
                 peer->update_pending = peer->query != NULL && answers_ask_fresh(peer, none, NULL);
