@@ -8,7 +8,7 @@ import time
 import pytest
 
 from looptop_client import (
-    Closed, RpcError, Service, python_with, run, version, wait_for)
+    Closed, RpcError, Service, full_version, python_with, run, version, wait_for)
 
 PRELUDE = """
 import asyncio, os, sys
@@ -29,6 +29,13 @@ async def line():
     loop.remove_reader(0)
     return os.read(0, 1000)
 """
+
+
+def fork_warnings(python):
+    """Lets fork() warn of threads. 3.13.0 counts those that are started again after the fork."""
+    if full_version(python) == "3.13.0":
+        return ["-W", "ignore::DeprecationWarning"]
+    return ["-W", "default::DeprecationWarning"]
 
 
 def inline(python, source, *arguments, **keywords):
@@ -60,7 +67,7 @@ async def main():
         task.cancel()
 assert looptop.start()
 asyncio.run(main())
-""", options=["-W", "error"]) as service:
+""", options=fork_warnings(python)) as service:
         lines = sorted(service.line() for _ in range(2))
         child = int(lines[0].split()[1])
         assert lines[1] == "PARENT"
@@ -112,7 +119,7 @@ if __name__ == "__main__":
     process.terminate()
     process.join()
     print("JOINED", process.exitcode)
-""" % method, options=["-W", "error"]) as service:
+""" % method, options=fork_warnings(python)) as service:
         child = int(service.line().split()[1])
         client = service.client(child)
         wait_for(lambda: client.totals()["tasks"] == 4)
@@ -142,7 +149,7 @@ assert looptop.start()
 client_may_come = print("STARTED", flush=True)
 sys.stdin.readline()
 asyncio.run(main())
-""", options=["-W", "error"]) as service:
+""", options=fork_warnings(python)) as service:
         service.expect("STARTED")
         client = service.client()
         service.tell()
@@ -152,7 +159,8 @@ asyncio.run(main())
                 break
         service.expect("READY")
         totals = client.totals()
-        assert (totals["created"], totals["steps"]) == (11, 1 + 10 + 20)
+        assert totals["created"] == 11
+        wait_for(lambda: client.totals()["steps"] == 1 + 10 + 20)
         wait_for(lambda: service.sockets() == ["%d.sock" % service.pid])
         service.tell()
         assert service.wait() == 0
@@ -239,7 +247,7 @@ async def main():
     await line()
 assert looptop.start()
 asyncio.run(main())
-""") as service:
+""", options=fork_warnings(python)) as service:
         dead = service.line()
         # killed by the signal's default action: nobody could tidy up
         assert service.sockets() == sorted(["%s.sock" % dead, "%d.sock" % service.pid])
@@ -660,11 +668,13 @@ loop.run_until_complete(line())
             assert "main interpreter only" in said
             said = service.line()
         client = service.client()
-        rows = {row["name"]: row for row in client.rows()}
+        made = 7 + (version(python) >= (3, 12))
+        rows = wait_for(lambda: (lambda found: found if len(found) == made else None)(
+            {row["name"]: row for row in client.rows()}))
         mine = ["sleeper %d" % n for n in range(5)]
         assert [rows[name]["steps"] for name in mine] == [1] * 5
         assert {row["state"] for name, row in rows.items() if name in mine} == {"wait"}
-        assert len(rows) == client.totals()["created"] == 7 + (version(python) >= (3, 12))
+        assert client.totals()["created"] == made
         assert len(client.call("loops")["loops"]) == 1
         # its end is not waited for: 3.12.1 crashes there by itself
 

@@ -113,7 +113,14 @@ class Client:
         self._answers = {}
         self._buffer = b""
         self._last_id = 0
-        self.socket.connect(path)
+        wait_for(lambda: self._connect(path), timeout, "a place in the agent's backlog")
+
+    def _connect(self, path):
+        try:
+            self.socket.connect(path)
+        except BlockingIOError:
+            return False
+        return True
 
     def __enter__(self):
         return self
