@@ -251,6 +251,7 @@ class Service:
         if not os.path.isabs(script):
             script = os.path.join(SERVICES, script)
         self.script = script
+        self.owns_script = False  # deleted at the end
         self.clients = []
         self._lines = queue.Queue()
         self._stderr_file = tempfile.TemporaryFile()
@@ -267,7 +268,9 @@ class Service:
         file = tempfile.NamedTemporaryFile("w", suffix=".py", prefix="looptop-", delete=False)
         with file:
             file.write(textwrap.dedent(source))
-        return cls(python, file.name, *arguments, **keywords)
+        service = cls(python, file.name, *arguments, **keywords)
+        service.owns_script = True
+        return service
 
     def _read(self):
         for line in self.process.stdout:
@@ -291,7 +294,7 @@ class Service:
         self.process.stdout.close()
         self._stderr_file.close()
         shutil.rmtree(self.directory, ignore_errors=True)
-        if self.script.startswith(tempfile.gettempdir()):
+        if self.owns_script:
             os.unlink(self.script)
         if kind is not None:
             if said:
