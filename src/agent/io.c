@@ -153,10 +153,11 @@ serve(const struct epoll_event *event)
         ssize_t n = read(wake_fd, &count, sizeof count);
         (void)n; /* only there to wake */
     } else if (tag < LOOPTOP_CLIENTS_MAX && peers[tag].fd >= 0) {
-        if (event->events & (EPOLLHUP | EPOLLERR))
-            peers[tag].broken = true;
-        else if (event->events & EPOLLIN)
+        /* what a client has said before it went is still done */
+        if (event->events & EPOLLIN)
             peer_read(&peers[tag], answers_line);
+        else if (event->events & (EPOLLHUP | EPOLLERR))
+            peers[tag].broken = true;
     }
 }
 
