@@ -279,7 +279,8 @@ step_end(struct step *step)
     if (__builtin_expect(cpy_task_cancels(step->task) > 0, 0))
         flags |= RECORD_CANCELLING;
     STORE(record->flags, (uint16_t)flags);
-    if (loop->path_each_step)
+    /* of a task being cancelled its place is told as soon as the time is over */
+    if (loop->path_each_step || (flags & RECORD_WATCHED))
         paths_update(record, step->task);
 }
 
