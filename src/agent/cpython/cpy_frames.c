@@ -5,6 +5,8 @@
  */
 #include "agent/cpython/cpy.h"
 
+#define UNWRAP_MAX 4
+
 /* C wrappers of the standard library between two frames, by the name of their type. */
 static const char *const wrappers[] = {
     "async_generator_asend", "async_generator_athrow", "coroutine_wrapper", "anext_awaitable"};
@@ -14,8 +16,8 @@ static const char *const wrappers[] = {
  * PyAsyncGenAThrow.agt_gen, PyCoroWrapper.cw_coroutine, anextawaitableobject.wrapped; the same on
  * 3.11 to 3.15 (Objects/genobject.c, Objects/iterobject.c).
  */
-PyObject *
-cpy_unwrap(PyObject *awaited)
+static PyObject *
+unwrap_once(PyObject *awaited)
 {
     static PyTypeObject *known[sizeof wrappers / sizeof wrappers[0]];
     const PyTypeObject *type = Py_TYPE(awaited);
@@ -29,6 +31,15 @@ cpy_unwrap(PyObject *awaited)
             return inner != NULL ? inner : awaited;
         }
     }
+    return awaited;
+}
+
+/* One may stand in another: anext() with a default has an asend inside. */
+PyObject *
+cpy_unwrap(PyObject *awaited)
+{
+    for (int depth = 0; depth < UNWRAP_MAX && !cpy_is_gen(awaited); depth++)
+        awaited = unwrap_once(awaited);
     return awaited;
 }
 
@@ -204,10 +215,11 @@ cpy_type_dict(PyTypeObject *type)
 size_t
 cpy_int_bits(PyObject *value)
 {
-    Py_ssize_t digits = Py_SIZE(value);
 #if PY_VERSION_HEX >= 0x030C0000
-    /* lv_tag: the number of digits above three bits of sign and flags */
-    digits = (Py_ssize_t)(((PyLongObject *)value)->long_value.lv_tag >> 3);
+    /* lv_tag: the number of digits above three bits of sign and flags; Py_SIZE() would assert */
+    Py_ssize_t digits = (Py_ssize_t)(((PyLongObject *)value)->long_value.lv_tag >> 3);
+#else
+    Py_ssize_t digits = Py_SIZE(value);
 #endif
     return (size_t)(digits < 0 ? -digits : digits) * PyLong_SHIFT;
 }
