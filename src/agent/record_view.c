@@ -45,12 +45,20 @@ record_view_state(uint32_t index, uint64_t now, uint64_t *ret_id, enum looptop_s
     uint32_t *ret_loop)
 {
     const struct record *record = &table_records[index];
-    uint64_t id = LOAD_ACQUIRE(record->id), ended = LOAD(record->ended);
-    if (id == 0 || (ended != 0 && now > ended && ticks_to_ns(now - ended) > TABLE_KEEP_NS))
+    __builtin_prefetch(record + 12); /* most callers go through the whole table */
+    uint64_t id = LOAD_ACQUIRE(record->id);
+    unsigned flags = LOAD(record->flags);
+    if (id == 0)
         return false;
+    /* a pass over all records is bound by memory: of one that lives its first line is enough */
+    if (flags & RECORD_ENDED) {
+        uint64_t ended = LOAD(record->ended);
+        if (ended != 0 && now > ended && ticks_to_ns(now - ended) > TABLE_KEEP_NS)
+            return false;
+    }
     *ret_id = id;
     *ret_loop = LOAD(record->loop) % LOOPS_MAX;
-    *ret_state = state_of(record, index, LOAD(record->flags), is_running(record, index));
+    *ret_state = state_of(record, index, flags, is_running(record, index));
     return still(record, id);
 }
 
