@@ -123,7 +123,8 @@ if __name__ == "__main__":
         child = int(service.line().split()[1])
         client = service.client(child)
         wait_for(lambda: client.totals()["tasks"] == 4)
-        assert (client.totals()["created"], client.totals()["steps"]) == (4, 5)
+        wait_for(lambda: client.totals()["steps"] == 5)
+        assert client.totals()["created"] == 4
         assert service.client().totals()["created"] == 0
         service.tell()
         service.expect("JOINED -15")
