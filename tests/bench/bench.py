@@ -36,11 +36,15 @@ def interpreters():
 
 
 def venvs(paths):
-    """Interpreter to the venv's interpreter and the packages it lacks."""
+    """Interpreter to its venv."""
     out = os.path.join(BUILD, "bench-venvs.json")
     subprocess.run([os.path.join(HERE, "../support/venvs.sh"), out, *paths], stdout=sys.stderr, check=True)
     with open(out) as lines:
         return json.load(lines)
+
+
+def has_uvloop(python):
+    return subprocess.run([python, "-c", "import uvloop"], stderr=subprocess.DEVNULL).returncode == 0
 
 
 def with_loops(pythons):
@@ -50,7 +54,7 @@ def with_loops(pythons):
     for version, path in pythons:
         subjects.append((version, "asyncio", path))
         venv = made.get(path)
-        if venv is not None and "uvloop" not in venv["failed"]:
+        if venv is not None and has_uvloop(venv["python"]):
             subjects.append((version, "uvloop", venv["python"]))
     return subjects
 
@@ -66,13 +70,17 @@ def run(sections, quick):
                "cores": os.cpu_count(), "load": os.getloadavg()[0], "quick": quick}
     print("%d cores, load %.1f, Linux %s%s" % (results["cores"], results["load"], results["kernel"],
           ", quick" if quick else ""))
+    if results["load"] > 0.5:
+        print("The machine is busy with other work: ratios scatter, and times of the wall clock are too long.")
     print("Ratios: median [least-most] of the rounds; A/A is a bare process against another: the noise.")
     if "overhead" in sections:
         chosen = one_a_minor(pythons) if quick else pythons
         results["overhead"] = overhead.section(with_loops(chosen), overhead.Effort(quick))
     if "population" in sections:
         subjects = one_a_minor(pythons)
-        effort = {"ps": 3, "watch_s": 3, "churn": 20} if quick else {"ps": 5, "watch_s": 5, "churn": 100}
+        effort = {"walks": 3, "ps": 5, "watch_s": 5, "churn": 100}
+        if quick:
+            effort = {"walks": 3, "ps": 3, "watch_s": 3, "churn": 20}
         newest = subjects[-1][0]
 
         def sizes(version):
@@ -96,7 +104,7 @@ def main():
     with open(out, "w") as file:
         json.dump(results, file, indent=1)
         file.write("\n")
-    print("\n%.0f s; figures in %s" % (time.monotonic() - began, out))
+    print("\n%.0f s, load %.1f at the end; figures in %s" % (time.monotonic() - began, os.getloadavg()[0], out))
 
 
 if __name__ == "__main__":

@@ -15,11 +15,17 @@ class Ratio:
     def median(self):
         return statistics.median(self.rounds)
 
+    @property
+    def noise(self):
+        """Two standard errors of the median."""
+        spread = statistics.stdev(self.rounds) if len(self.rounds) > 1 else 0
+        return 2 * 1.253 * spread / len(self.rounds) ** 0.5
+
     def __str__(self):
         return "%.3f [%.3f-%.3f]" % (self.median, min(self.rounds), max(self.rounds))
 
     def plain(self):
-        return {"median": self.median, "rounds": self.rounds, "agent_threads": self.extra}
+        return {"median": self.median, "noise": self.noise, "rounds": self.rounds, "agent_threads": self.extra}
 
 
 def verdict(value, goal):

@@ -10,7 +10,6 @@ same turns comes on top, as a share.
 """
 
 import contextlib
-import json
 import os
 import random
 import statistics
@@ -39,7 +38,7 @@ class Effort:
     def __init__(self, quick):
         self.generations, self.rounds = (1, 3) if quick else (4, 3)
         self.turns, self.turn_ns = (8, 5e6) if quick else (10, 8e6)
-        self.echo_turns, self.echo_s = (3, 0.1) if quick else (4, 0.1)
+        self.echo_turns, self.echo_s = (3, 0.1) if quick else (5, 0.1)
 
 
 def low(figures):
@@ -143,18 +142,21 @@ def section(subjects, effort, names=None):
     """subjects: (version, loop, interpreter). Prints as it goes, returns what goes into the JSON."""
     names = names or [*MICRO, ECHO]
     plain = []
-    head = ["operation", "loop", "bare ns", "A/A", "hooks, not watched", "hooks, watched", "goal", "verdict"]
+    head = ["operation", "bare ns", "A/A", "hooks, not watched", "hooks, watched", "±", "agent threads", "goal",
+            "verdict"]
+    notes = ["±: two standard errors of the watched median; agent threads: their part of the watched ratio"]
     for version, loop, python in subjects:
         rows, results = [], measure(python, loop, effort, names)
         for name, collected in results.items():
             goals = GOALS.get((loop, name), (None, None))
             control, hooked, watched = (collected.ratio(v) for v in (CONTROL, HOOKED, WATCHED))
-            rows.append([MICRO.get(name, name), loop, "%.0f" % collected.bare_ns(), control, hooked, watched,
-                         goal_text(goals), judge(goals, hooked, watched)])
+            rows.append([MICRO.get(name, name), "%.0f" % collected.bare_ns(), control, hooked, watched,
+                         "%.3f" % watched.noise, "%.3f" % watched.extra, goal_text(goals),
+                         judge(goals, hooked, watched)])
             plain.append({"python": version, "loop": loop, "operation": name, "bare_ns": collected.bare_ns(),
                           "control": control.plain(), "hooked": hooked.plain(), "watched": watched.plain(),
                           "goals": goals, "verdict": judge(goals, hooked, watched)})
-        print(table("Overhead: CPU per operation, CPython %s, %s" % (version, loop), head, rows), flush=True)
+        print(table("Overhead: CPU per operation, CPython %s, %s" % (version, loop), head, rows, notes), flush=True)
     return plain
 
 

@@ -229,11 +229,13 @@ def run():
         agent_start()
     elif os.environ.get("BENCH_SINGLE") != "1":
         threading.Thread(target=threading.Event().wait, daemon=True).start()
+    factory = None
     if sys.argv[1] == "uvloop":
         import uvloop
 
-        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-    asyncio.run(main())
+        factory = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(main())
 
 
 if __name__ == "__main__":
