@@ -32,9 +32,7 @@ tui_link_opened(struct tui *tui)
     tui->stack_due_ns = 0;
     memset(&tui->subscribed, 0, sizeof tui->subscribed);
     model->link = (struct link){.state = LINK_LIVE};
-    /* the first update comes an interval from now, and by then a key may have asked to cancel */
-    model->status.readonly = hello->readonly;
-    tui_request(tui, REQUEST_STATUS, "status", NULL);
+    model->status.readonly = hello->readonly; /* a key may come before the first update */
     tui_request(tui, REQUEST_LOOPS, "loops", "{\"history\":true}");
     tui_request(tui, REQUEST_MEMORY, "memory", "{\"history\":true}");
     tui_table_changed(tui);
@@ -143,7 +141,6 @@ notice_silence(struct tui *tui)
 {
     static const char *const names[REQUESTS] = {[REQUEST_TASKS] = "tasks",
         [REQUEST_SUBSCRIBE] = "updates",
-        [REQUEST_STATUS] = "the status",
         [REQUEST_LOOPS] = "the loops",
         [REQUEST_MEMORY] = "memory",
         [REQUEST_ROW] = "the task",

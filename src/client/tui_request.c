@@ -218,18 +218,6 @@ take_loops(struct tui *tui, const cJSON *result)
 }
 
 static void
-take_status(struct tui *tui, const cJSON *result)
-{
-    if (status_decode(result, &tui->incoming) < 0)
-        return;
-    model_take_status(&tui->model, &tui->incoming);
-    if (tui->inactive && strcmp(tui->incoming.hooks_state, "active") == 0) {
-        tui->inactive = false; /* from now on there are tasks */
-        tui_table_changed(tui);
-    }
-}
-
-static void
 take_result(struct tui *tui, const struct request *request, const cJSON *result)
 {
     switch (request->kind) {
@@ -238,9 +226,6 @@ take_result(struct tui *tui, const struct request *request, const cJSON *result)
         break;
     case REQUEST_SUBSCRIBE:
         tui_table_subscribed(tui, &request->asked, result);
-        break;
-    case REQUEST_STATUS:
-        take_status(tui, result);
         break;
     case REQUEST_LOOPS:
         take_loops(tui, result);
@@ -318,6 +303,18 @@ take_error(struct tui *tui, const struct request *request, const cJSON *error)
     default:
         model_note(model, NOTE_ERROR, "%s", text);
         break;
+    }
+}
+
+static void
+take_status(struct tui *tui, const cJSON *result)
+{
+    if (status_decode(result, &tui->incoming) < 0)
+        return;
+    model_take_status(&tui->model, &tui->incoming);
+    if (tui->inactive && strcmp(tui->incoming.hooks_state, "active") == 0) {
+        tui->inactive = false; /* from now on there are tasks */
+        tui_table_changed(tui);
     }
 }
 
