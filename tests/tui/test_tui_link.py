@@ -73,6 +73,19 @@ def test_silent_agent():
         term.wait_gone("does not answer")
 
 
+def test_says_what_is_waited_for():
+    """Between updates that come once a minute only a question can go unanswered."""
+    with FakeAgent("--tasks", "1000", "--still") as agent, agent.open("-s", "id,-", "-d", "1m") as term:
+        term.wait("live 60s")
+        term.wait("[◇.] WAIT")
+        agent.signal(signal.SIGSTOP)
+        term.keys("End")
+        term.wait("waiting for tasks for .*does not answer")
+        agent.signal(signal.SIGCONT)
+        term.wait(r"^▌ +1000 ")
+        term.wait_gone("does not answer")
+
+
 def test_silent_from_the_start():
     """An agent that accepts and then says nothing is an error, not an empty screen."""
     with FakeAgent("--tasks", "5") as agent:

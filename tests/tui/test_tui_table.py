@@ -2,6 +2,7 @@
 """Scrolling, searching, filtering, sorting, tagging: the table as a person uses it, on an agent that
 has 100,000 tasks and on a real one."""
 
+import contextlib
 import os
 import re
 import signal
@@ -9,6 +10,7 @@ import time
 
 import pytest
 
+from looptop_client import PYTHONS
 from term import FakeAgent
 
 TASKS = 100000
@@ -18,6 +20,12 @@ ANSWER_S = 5  # for a key, with the agent sorting all tasks in Python on a busy 
 @pytest.fixture(scope="module")
 def big():
     with FakeAgent("--tasks", str(TASKS), "--still") as agent:
+        yield agent
+
+
+@pytest.fixture(scope="module")
+def medium():
+    with FakeAgent("--tasks", "10000", "--still") as agent:
         yield agent
 
 
@@ -91,19 +99,19 @@ def test_keys_do_not_wait_for_the_agent(big):
             big.signal(signal.SIGCONT)
 
 
-def test_find(big):
-    with big.open("-s", "id,-") as term:
+def test_find(medium):
+    with medium.open("-s", "id,-") as term:
         term.wait(shows(*range(1, 18)))
         term.keys("/")
         term.wait("Find:")
-        term.type("id:54321")
+        term.type("id:4321")
         term.keys("Enter")
-        term.wait(on(54321), ANSWER_S)
+        term.wait(on(4321), ANSWER_S)
         term.keys("/")
-        term.type("id:70000|id:80000")
+        term.type("id:7000|id:8000")
         term.keys("Enter")
-        term.wait(on(70000), ANSWER_S)
-        for key, id in [("n", 80000), ("N", 70000), ("N", 80000)]:
+        term.wait(on(7000), ANSWER_S)
+        for key, id in [("n", 8000), ("N", 7000), ("N", 8000)]:
             term.keys(key)
             term.wait(on(id), ANSWER_S)
         term.wait("went round")
@@ -111,12 +119,12 @@ def test_find(big):
         term.type("no-such-thing")
         term.keys("Enter")
         term.wait("no .*task matches +no-such-thing", ANSWER_S)
-        assert selected(term.screen()) == 80000
+        assert selected(term.screen()) == 8000
         term.keys("/")
         term.type("id:1")
         term.keys("Escape")
         term.wait_gone("Find:")
-        assert selected(term.screen()) == 80000
+        assert selected(term.screen()) == 8000
 
 
 def test_filter(quiet_shop):
@@ -159,6 +167,7 @@ def test_filter_that_is_wrong(quiet_shop):
         term.keys("Enter")  # is not taken
         assert "Filter:" in term.wait("↑").string
         assert ids(term.screen()) == [10]  # the last good one still holds
+        term.wait(r"1 of 10 .*filter mule$")
         term.keys("BSpace", "BSpace", "BSpace", "BSpace", "BSpace", "BSpace")
         term.wait_gone("↑")
         term.keys("Enter")
@@ -341,3 +350,46 @@ def test_hooks_that_wait():
 def test_blocked_loop():
     with FakeAgent("--tasks", "20", "--blocked") as agent, agent.open("-s", "id,-", cols=120) as term:
         term.wait(r"■ BLOCKED \S+s? .*task 1 ")
+
+
+AWAY = "a selected task that sorts off the screen is not followed after a search, and cannot be tagged"
+
+
+@contextlib.contextmanager
+def mule_away(start_shop):
+    """The mule found at the end of the table, then gone to its start by having made a step."""
+    with start_shop(PYTHONS[-1], 300) as shop, shop.open("-s", "steps") as term:
+        term.wait("order-0")
+        term.keys("/")
+        term.wait("Find:")
+        term.type("name:mule")
+        term.keys("Enter")
+        term.wait("^▌.* mule ")
+        shop.client().request("cancel", ids=[302])
+        shop.expect("swallowed")
+        term.wait(r"task 302 is at row|^▌ +302 mule(.|\n)*row [1-9]\b")
+        yield term
+
+
+@pytest.mark.xfail(strict=True, reason=AWAY)
+def test_a_found_task_stays_in_sight(start_shop):
+    with mule_away(start_shop) as term:
+        assert selected(term.screen()) == 302
+        assert " mule " in term.screen()
+
+
+@pytest.mark.xfail(strict=True, reason=AWAY)
+def test_a_task_out_of_sight_can_be_tagged(start_shop):
+    with mule_away(start_shop) as term:
+        term.keys("Space", "?")  # the help comes after the tag
+        term.wait("Everywhere")
+        term.keys("q")
+        term.wait_gone("Everywhere")
+        assert "1 tagged" in term.screen()
+
+
+def test_the_selected_task_is_still_looked_at_out_of_sight(start_shop):
+    with mule_away(start_shop) as term:
+        term.keys("Enter")
+        term.wait(r'Task 302 +"mule"')
+        term.wait("stubborn")
