@@ -175,6 +175,22 @@ class Agent:
     def detach(self, params):
         return {}
 
+    def subscribe(self, params):
+        return {"subscription": 1}
+
+    def update_line(self, params):
+        """The one update of a subscription; `update` counts as a method that can be broken."""
+        mode, status, tasks = self.options.mode, self.status({}), self.tasks(params.get("tasks", {}))
+        if self.options.method == "update":
+            if mode == "wrong-types":
+                status, tasks = {"loops": 7, "pid": "x", "totals": [], "hooks": 1}, {"rows": 7, "columns": {}}
+            elif mode == "wrong-table":
+                tasks["rows"] = [row[:3] + [99, 99, 99] + row[6:] for row in self.rows[:2]]
+            elif mode != "good":
+                return self.line({"method": "update", "id": 0})
+        params = {"subscription": 1, "seq": 1, "status": status, "tasks": tasks}
+        return json.dumps({"jsonrpc": "2.0", "method": "update", "params": params}).encode() + b"\n", False
+
     def good_line(self, request):
         try:
             answer = {"result": getattr(self, request["method"])(request.get("params", {}))}
@@ -219,7 +235,11 @@ class Agent:
             try:
                 for text in lines:
                     self.log.write(text.decode())
-                    answer, close = self.line(json.loads(text))
+                    request = json.loads(text)
+                    answer, close = self.line(request)
+                    if request["method"] == "subscribe" and not close:
+                        update, close = self.update_line(request["params"])
+                        answer += update
                     if self.options.mode == "slow":
                         for byte in answer:
                             client.sendall(bytes([byte]))

@@ -122,11 +122,12 @@ def test_a_cancellation_that_takes_long():
 
 
 @pytest.mark.parametrize("mode, method", [
-    ("garbage", "tasks"), ("wrong-types", "tasks"), ("wrong-types", "status"), ("wrong-table", "tasks"),
+    ("garbage", "tasks"), ("wrong-types", "tasks"), ("wrong-table", "tasks"),
     ("deep", "tasks"), ("many-values", "tasks"), ("closes", "tasks"), ("half", "tasks"),
     ("no-result", "tasks"), ("error:-32603", "tasks"), ("huge", "tasks"), ("garbage", "loops"),
     ("wrong-types", "memory"), ("wrong-types", "loops"), ("wrong-types", "subscribe"),
-    ("error:-32603", "subscribe")])
+    ("error:-32603", "subscribe"), ("wrong-types", "update"), ("wrong-table", "update"),
+    ("garbage", "update"), ("half", "update"), ("deep", "update"), ("good", "update")])
 def test_an_agent_that_breaks_the_protocol(tmp_path, mode, method):
     """The program says something, takes keys, and leaves in order."""
     agent = subprocess.Popen(
@@ -136,7 +137,8 @@ def test_an_agent_that_breaks_the_protocol(tmp_path, mode, method):
         assert agent.stdout.readline() == "ready\n"
         with Terminal([LOOPTOP, str(agent.pid)], XDG_RUNTIME_DIR=str(tmp_path)) as term:
             term.wait(r"%d\b" % agent.pid)
-            wait_until(lambda: '"%s"' % method in (tmp_path / ("%d.log" % agent.pid)).read_text(),
+            asked = "subscribe" if method == "update" else method
+            wait_until(lambda: '"%s"' % asked in (tmp_path / ("%d.log" % agent.pid)).read_text(),
                        "the question")
             term.keys("?")
             term.wait("Everywhere")
