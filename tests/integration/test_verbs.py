@@ -449,7 +449,7 @@ def test_answers_that_break_the_protocol(start, verb, mode):
 
 @pytest.mark.parametrize("mode", ["wrong-table", "endless"])
 def test_tables_that_are_wrong(start, mode):
-    arguments = ["--tasks", "5000", "--mode", mode, "--method", "tasks" if mode == "wrong-table" else "none"]
+    arguments = ["--tasks", "20000", "--mode", mode, "--method", "tasks" if mode == "wrong-table" else "none"]
     assert_says(looptop("ps", start(*arguments).pid), 3, "tasks")
 
 
