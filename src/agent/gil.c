@@ -448,6 +448,12 @@ gil_set_watched(bool on)
     STORE(watched, on);
 }
 
+bool
+gil_watched(void)
+{
+    return LOAD(watched);
+}
+
 uint64_t
 gil_waiting_ns(void)
 {

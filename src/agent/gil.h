@@ -62,6 +62,7 @@ void gil_install_now(void);
 
 /* Somebody watches: figures come often, else rarely. io thread. */
 void gil_set_watched(bool watched);
+bool gil_watched(void);
 
 /* How long the thread has been waiting for the GIL, 0 when it does not. Any thread. */
 uint64_t gil_waiting_ns(void);

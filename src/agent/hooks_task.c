@@ -282,6 +282,8 @@ step_end(struct step *step)
     /* of a task being cancelled its place is told as soon as the time is over */
     if (loop->path_each_step || (flags & RECORD_WATCHED))
         paths_update(record, step->task);
+    else if (record->path == 0)
+        STORE(record->at_step, (uint32_t)record->steps - 1); /* read while it ran, if at all */
 }
 
 static int

@@ -66,6 +66,7 @@ struct loop {
 
     pthread_mutex_t uv_lock; /* keeps uv alive while the io thread reads it */
     void *uv;                /* uv_loop_t while it runs and can be read, else NULL */
+    bool uv_measured;        /* libuv counts its idle time */
     struct loop_history *history;
 };
 

@@ -8,6 +8,7 @@
 
 #include <math.h>
 
+#include "agent/gil.h"
 #include "agent/ticks.h"
 #include "agent/uv.h"
 #include "common/clock.h"
@@ -27,13 +28,11 @@ busy_share(struct loop *loop, struct loop_history *history, double span_ns)
     history->seen_busy = busy;
     history->busy_exact = !blind(loop);
     if (loop->is_uvloop && uv_idle_ns(loop, &idle_ns)) {
-        uint64_t idle = idle_ns - history->seen_idle_ns;
-        bool first = history->seen_idle_ns == 0;
+        uint64_t before = history->seen_idle_ns, idle = idle_ns - before;
         history->seen_idle_ns = idle_ns;
-        history->busy_exact = true;
-        if (first)
-            return 0;
-        return (double)idle >= span_ns ? 0 : 100.0 * (span_ns - (double)idle) / span_ns;
+        history->busy_exact = before != 0;
+        if (before != 0)
+            return (double)idle >= span_ns ? 0 : 100.0 * (span_ns - (double)idle) / span_ns;
     }
     /* the iteration in progress has not been counted: a blocked loop is busy all the time */
     uint64_t start = LOAD(loop->iteration_start);
@@ -120,6 +119,8 @@ probe_arrived(PyObject *self, PyObject *unused)
     if (i < LOOPS_MAX && loops[i].probe_sent != 0) {
         loops_lag(&loops[i], ticks_since_ns(loops[i].probe_sent));
         STORE(loops[i].probe_sent, 0);
+        if (loops[i].is_uvloop && gil_watched())
+            uv_loop_measure(&loops[i]);
     }
     PyErr_Clear();
     Py_RETURN_NONE;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * See uv.h. uv_loop_configure(UV_METRICS_IDLE_TIME) is allowed on a loop that runs and cannot be
- * taken back; it costs two clock reads an iteration. uv_metrics_idle_time may be called from any
+ * taken back; it makes libuv ask epoll a second time in each iteration that waits, which a busy server
+ * feels: so it waits until somebody watches. uv_metrics_idle_time may be called from any
  * thread; uv_metrics_info copies counters that the loop's thread writes, a word at a time. The loop
  * is read only while it runs, under uv_lock, and so never after uv_loop_close.
  */
@@ -68,15 +69,25 @@ uv_loop_started(struct loop *loop)
     PyObject *capsule = PyObject_CallOneArg(uv.get_pointer, loop->object);
     if (capsule != NULL && PyCapsule_CheckExact(capsule)) {
         void *pointer = PyCapsule_GetPointer(capsule, PyCapsule_GetName(capsule));
-        if (pointer != NULL && uv.configure(pointer, UV_METRICS_IDLE_TIME) == 0) {
+        if (pointer != NULL) {
             pthread_mutex_lock(&loop->uv_lock);
             loop->uv = pointer;
+            loop->uv_measured = false;
             pthread_mutex_unlock(&loop->uv_lock);
         }
     }
     Py_XDECREF(capsule);
     PyErr_Clear();
     PyErr_Restore(type, value, traceback);
+}
+
+void
+uv_loop_measure(struct loop *loop)
+{
+    pthread_mutex_lock(&loop->uv_lock);
+    if (loop->uv != NULL && !loop->uv_measured)
+        loop->uv_measured = uv.configure(loop->uv, UV_METRICS_IDLE_TIME) == 0;
+    pthread_mutex_unlock(&loop->uv_lock);
 }
 
 void
@@ -93,7 +104,7 @@ bool
 uv_idle_ns(struct loop *loop, uint64_t *ret_ns)
 {
     pthread_mutex_lock(&loop->uv_lock);
-    bool known = loop->uv != NULL;
+    bool known = loop->uv != NULL && loop->uv_measured;
     if (known)
         *ret_ns = uv.idle_time(loop->uv);
     pthread_mutex_unlock(&loop->uv_lock);

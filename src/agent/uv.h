@@ -18,6 +18,12 @@ bool uv_is_loop(PyObject *object);
 void uv_loop_started(struct loop *loop);
 void uv_loop_stopped(struct loop *loop);
 
+/*
+ * Has libuv count idle time from now on. In the loop's thread, called again and again while somebody
+ * watches: with it libuv asks epoll twice an iteration, so it is not done before.
+ */
+void uv_loop_measure(struct loop *loop);
+
 /* Time spent waiting for events since the first start, and iterations; false: not known. io thread.
  */
 bool uv_idle_ns(struct loop *loop, uint64_t *ret_ns);
