@@ -12,7 +12,6 @@ exit status, and then stays: so what the program left behind can be looked at. N
 fixed time: everything waits for a condition with a deadline.
 """
 
-import itertools
 import json
 import os
 import re
@@ -29,8 +28,6 @@ LOOPTOP = os.path.join(BUILD, "looptop")
 FAKE_AGENT = os.path.join(ROOT, "tests", "support", "fake_agent.py")
 DEADLINE_S = 20
 STEP_S = 0.03
-
-_numbers = itertools.count(1)
 
 # $1: directory for notes; the rest: the command
 WRAPPER = """\
@@ -62,9 +59,9 @@ def wait_until(condition, what, deadline=DEADLINE_S):
 class Terminal:
     def __init__(self, command, cols=80, rows=24, term="tmux-256color", environ=None, unset=(), **more):
         """`more` goes into the program's environment, `unset` out of it; its locale is C.UTF-8."""
-        self.name = "looptop-test-%d-%d" % (os.getpid(), next(_numbers))
         self.directory = tempfile.TemporaryDirectory(prefix="looptop-tui-")
         self.path = self.directory.name
+        self.server = ["tmux", "-u", "-S", self._place("tmux"), "-f", "/dev/null"]
         program = {k: v for k, v in os.environ.items() if not k.startswith(("LOOPTOP", "PYTHON", "TMUX"))}
         for name in ("NO_COLOR", "COLORTERM", "LANG", "LC_CTYPE", "COLUMNS", "LINES"):
             program.pop(name, None)
@@ -87,12 +84,12 @@ class Terminal:
         self.close()
 
     def close(self):
-        subprocess.run(["tmux", "-L", self.name, "kill-server"], stderr=subprocess.DEVNULL, check=False,
+        subprocess.run([*self.server, "kill-server"], stderr=subprocess.DEVNULL, check=False,
                        timeout=DEADLINE_S)
         self.directory.cleanup()
 
     def tmux(self, *args):
-        done = subprocess.run(["tmux", "-u", "-L", self.name, "-f", "/dev/null", *args], timeout=DEADLINE_S,
+        done = subprocess.run([*self.server, *args], timeout=DEADLINE_S,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
                               env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"})
         if done.returncode != 0:
