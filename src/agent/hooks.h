@@ -34,8 +34,9 @@ hooks_on(void)
 
 /*
  * Measures, then installs; hooks are inactive until hooks_switch. Call both in a thread of ours,
- * GIL held (it may be given back between the two, and pause gives it back within the first), asyncio
- * imported. 0, or -ENOTSUP with a reason (nothing was installed then). Again: they do nothing.
+ * GIL held (it may be given back between the two, and pause gives it back within the first),
+ * asyncio imported. 0, or -ENOTSUP with a reason (nothing was installed then). Again: they do
+ * nothing.
  */
 int hooks_measure(void (*pause)(void), char *reason, size_t size);
 int hooks_install(char *reason, size_t size);
@@ -59,10 +60,6 @@ PyObject *hooks_call_wakeup(PyObject *task, PyObject *arg);
 
 /* A task was queued to run. */
 void hooks_woken(PyObject *callback);
-
-/* The record of a task, taken in where the agent did not see its birth; NULL when it ended or the
- * table is full. */
-struct record *hooks_record(PyObject *task);
 
 /*
  * Writes into the dict of a type, once. The patched method takes its doc from the one it replaces.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Birth, steps and end of tasks.
+ * The hooks themselves: birth, steps and end of tasks. What a birth notes is in hooks_birth.c.
  *
  * Birth is Task's tp_init: also of subclasses, which inherit the slot, and of subclasses with an
  * __init__ of their own, which reach it through Task.__init__, a wrapper that holds the C pointer
@@ -15,6 +15,7 @@
 #include <stdio.h>
 
 #include "agent/cancel.h"
+#include "agent/hooks_birth.h"
 #include "agent/loops.h"
 #include "agent/names.h"
 #include "agent/paths.h"
@@ -22,13 +23,10 @@
 #include "agent/table.h"
 #include "agent/ticks.h"
 
-#define SKIPS_MAX 8
-
 /* uvloop's iterations are not seen: a step that long counts among the largest lags, beside the
  * probe */
 #define LONG_STEP_NS 1000000
 
-bool hooks_place_unknown;
 static ternaryfunc stock_step;
 static PyCFunction stock_wakeup;
 
@@ -36,155 +34,7 @@ static initproc stock_init;
 static destructor stock_dealloc;
 static PyMethodDef *cancel_def, *uncancel_def, *set_name_def;
 static PyCFunction stock_cancel, stock_uncancel, stock_set_name;
-static uint64_t long_step;    /* ticks */
-static PyObject *eager_start; /* strong: the keyword */
-static PyObject
-    *skip[SKIPS_MAX]; /* strong: globals of asyncio modules that create tasks for others */
-static size_t skips;
-
-/* "Task-N" as its number, anything else as text. */
-static void
-set_name(struct record *record, PyObject *name)
-{
-    char text[LOOPTOP_NAME_MAX];
-    uint64_t number = 0;
-    if (name != NULL && PyLong_CheckExact(name)) {
-        int overflow;
-        long long n = PyLong_AsLongLongAndOverflow(name, &overflow);
-        STORE(record->name_number, n > 0 ? (uint64_t)n : 0);
-        return;
-    }
-    size_t len = name != NULL && PyUnicode_Check(name) ? paths_unicode(name, text, sizeof text) : 0;
-    bool plain = len > 5 && len < 24 && memcmp(text, "Task-", 5) == 0 && text[5] != '0';
-    for (size_t i = 5; plain && i < len; i++) {
-        plain = text[i] >= '0' && text[i] <= '9';
-        number = number * 10 + (uint64_t)(text[i] - '0');
-    }
-    if (!plain) {
-        number = 0;
-        text[len] = '\0';
-        for (size_t i = 0; i <= len; i++)
-            STORE(record->name[i], text[i]);
-    }
-    STORE(record->name_number, number);
-}
-
-/* What stands in the task object: name, coroutine, loop. */
-static void
-read_task(struct record *record, PyObject *task)
-{
-    PyObject *loop = cpy_task_field(task, cpy_layout.loop);
-    set_name(record, cpy_task_field(task, cpy_layout.name));
-    STORE(record->coroutine, paths_coroutine(cpy_task_field(task, cpy_layout.coro)));
-    STORE(record->loop, loop != NULL ? (uint16_t)loops_index(loops_of(loop)) : 0);
-}
-
-/* A task that lived before it was seen: its state as far as it can be read. */
-static void
-take_in(struct record *record, PyObject *task)
-{
-    unsigned flags = RECORD_AGE_INEXACT;
-    PyObject *coro = cpy_task_field(task, cpy_layout.coro);
-    if (!cpy_is_gen(coro) || !cpyv_gen_created((PyGenObject *)coro))
-        flags |= RECORD_STARTED;
-    if (cpy_task_cancels(task) > 0)
-        flags |= RECORD_CANCELLING;
-    STORE(record->flags, (uint16_t)flags);
-    read_task(record, task);
-    if (cpy_is_gen(coro) && cpyv_gen_executing((PyGenObject *)coro)) {
-        /* in a step that no hook saw begin: where it comes to rest is looked up later, and the
-           loop's next step or poll shows that it has */
-        struct loop *loop = &loops[record->loop];
-        if (loop->running == 0) {
-            STORE(loop->step_start, record->born);
-            STORE(loop->running, table_index(record));
-        }
-        STORE(record->at_step, UINT32_MAX);
-        STORE(hooks_place_unknown, true);
-        return;
-    }
-    paths_update(record, task);
-    /* queued to run: it awaits nothing, or what it awaits is done */
-    PyObject *waiter = cpy_task_field(task, cpy_layout.waiter);
-    if ((flags & RECORD_STARTED) &&
-        (waiter == NULL || (cpy_is_future(waiter) && cpy_task_state(waiter) != CPY_PENDING)))
-        STORE(record->woken, record->born);
-}
-
-/* A record for a task that has none, NULL when it ended or the table is full. */
-static __attribute__((noinline)) struct record *
-record_unseen(PyObject *task)
-{
-    uint32_t *pad = cpy_task_pad(task);
-    if (cpy_task_state(task) != CPY_PENDING || cpy_task_field(task, cpy_layout.coro) == NULL)
-        return NULL;
-    struct record *record = table_new(task);
-    if (record == NULL)
-        return NULL;
-    *pad = table_index(record);
-    STORE(record->born, ticks_now());
-    STORE(record->last_end, record->born);
-    take_in(record, task);
-    return record;
-}
-
-struct record *
-hooks_record(PyObject *task)
-{
-    struct record *record = table_find(*cpy_task_pad(task), task);
-    return __builtin_expect(record != NULL, 1) ? record : record_unseen(task);
-}
-
-/* The birth as far as it is known before Task's own __init__ has run. */
-static struct record *
-birth(PyObject *task)
-{
-    uint32_t *pad = cpy_task_pad(task);
-    struct record *record = table_find(*pad, task);
-    struct cpy_place place;
-
-    ADD(table_counts.created, 1);
-    if (record != NULL)
-        return record; /* __init__ called once more */
-    record = table_new(task);
-    if (record == NULL) {
-        ADD(table_counts.untracked, 1);
-        return NULL;
-    }
-    *pad = table_index(record);
-    STORE(record->born, ticks_now());
-    STORE(record->last_end, record->born);
-    if (loops_thread.current != 0)
-        STORE(record->parent, LOAD(table_records[loops_thread.current].id));
-    if (cpy_caller(skip, skips, &place))
-        STORE(record->created_at, paths_site(&place));
-    return record;
-}
-
-/* Whether the keywords ask for an eager start. */
-static bool
-asks_eager(PyObject *kwargs)
-{
-    if (kwargs == NULL || PyDict_GET_SIZE(kwargs) == 0)
-        return false;
-    PyObject *value = PyDict_GetItemWithError(kwargs, eager_start);
-    return value != NULL && value != Py_False && value != Py_None;
-}
-
-/*
- * Whether Task.__init__ has run the first step: the coroutine has left its start, or is done. Of an
- * object that is no coroutine, but acts as one, only its loop tells: it runs.
- */
-static bool
-did_start(PyObject *task)
-{
-    PyObject *coro = cpy_task_field(task, cpy_layout.coro);
-    if (cpy_task_state(task) != CPY_PENDING || coro == NULL)
-        return true;
-    if (cpy_is_gen(coro))
-        return !cpyv_gen_created((PyGenObject *)coro);
-    return LOAD(loops_of(cpy_task_field(task, cpy_layout.loop))->state) == LOOP_RUNNING;
-}
+static uint64_t long_step; /* ticks */
 
 /* One step of a task between step_begin and step_end, which are the hot path: all of it in
  * registers. */
@@ -293,8 +143,8 @@ init_eager(PyObject *self, PyObject *args, PyObject *kwargs)
     step_begin(&step, self);
     int rc = stock_init(self, args, kwargs);
     if (rc == 0 && step.record != NULL && step.record->task == self)
-        read_task(step.record, self);
-    if (rc == 0 && did_start(self)) {
+        hooks_read_task(step.record, self);
+    if (rc == 0 && hooks_did_start(self)) {
         step.loop = step.record != NULL ? &loops[step.record->loop] : step.loop;
         step_end(&step);
         return rc;
@@ -312,9 +162,9 @@ hook_init(PyObject *self, PyObject *args, PyObject *kwargs)
 {
     if (!hooks_on())
         return stock_init(self, args, kwargs);
-    struct record *record = birth(self);
+    struct record *record = hooks_birth(self);
     uint64_t id = record != NULL ? record->id : 0;
-    bool eager = asks_eager(kwargs);
+    bool eager = hooks_asks_eager(kwargs);
     int rc = eager ? init_eager(self, args, kwargs) : stock_init(self, args, kwargs);
     if (rc < 0)
         ADD(table_counts.created, -1ull);
@@ -323,7 +173,7 @@ hook_init(PyObject *self, PyObject *args, PyObject *kwargs)
     if (rc < 0)
         table_drop(record);
     else if (!eager)
-        read_task(record, self);
+        hooks_read_task(record, self);
     return rc;
 }
 
@@ -441,7 +291,7 @@ hook_set_name(PyObject *self, PyObject *name)
     if (result != NULL && hooks_on() && cpy_is_task(self)) {
         struct record *record = table_find(*cpy_task_pad(self), self);
         if (record != NULL)
-            set_name(record, cpy_task_field(self, cpy_layout.name));
+            hooks_set_name(record, cpy_task_field(self, cpy_layout.name));
     }
     return result;
 }
@@ -494,30 +344,14 @@ patch_method(
     (*ret_def)->ml_meth = hook;
 }
 
-static void
-find_skips(void)
-{
-    static const char *const modules[] = {"asyncio.base_events", "asyncio.tasks",
-        "asyncio.taskgroups", "asyncio.runners", "asyncio.timeouts", "asyncio.events"};
-    for (size_t i = 0; i < sizeof modules / sizeof modules[0]; i++) {
-        PyObject *module = cpy_module(modules[i]);
-        if (module != NULL && PyModule_Check(module))
-            skip[skips++] = Py_NewRef(PyModule_GetDict(module));
-        Py_XDECREF(module);
-    }
-}
-
 int
 hooks_task_install(char *reason, size_t size)
 {
-    eager_start = PyUnicode_InternFromString("eager_start");
-    if (eager_start == NULL) {
-        PyErr_Clear();
+    if (hooks_birth_prepare() < 0) {
         (void)snprintf(reason, size, "no memory");
         return -ENOTSUP;
     }
     long_step = ticks_from_ns(LONG_STEP_NS);
-    find_skips();
     stock_init = cpy_layout.task->tp_init;
     stock_dealloc = cpy_layout.task->tp_dealloc;
     stock_step = cpy_layout.step->tp_call;

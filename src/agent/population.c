@@ -3,7 +3,7 @@
 #include "agent/population.h"
 
 #include "agent/atomic.h"
-#include "agent/hooks.h"
+#include "agent/hooks_birth.h"
 #include "agent/table.h"
 #include "agent/ticks.h"
 

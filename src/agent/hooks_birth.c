@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What is noted of a task at its birth, or when it is met for the first time: name, coroutine,
+ * loop, creation site and parent.
+ */
+#include "agent/hooks_birth.h"
+
+#include <errno.h>
+
+#include "agent/hooks.h"
+#include "agent/loops.h"
+#include "agent/paths.h"
+#include "agent/ticks.h"
+
+#define SKIPS_MAX 8
+
+bool hooks_place_unknown;
+
+static PyObject *eager_start; /* strong: the keyword */
+/* strong: globals of asyncio modules that create tasks for others */
+static PyObject *skip[SKIPS_MAX];
+static size_t skips;
+
+/* "Task-N" as its number, anything else as text. */
+void
+hooks_set_name(struct record *record, PyObject *name)
+{
+    char text[LOOPTOP_NAME_MAX];
+    uint64_t number = 0;
+    if (name != NULL && PyLong_CheckExact(name)) {
+        int overflow;
+        long long n = PyLong_AsLongLongAndOverflow(name, &overflow);
+        STORE(record->name_number, n > 0 ? (uint64_t)n : 0);
+        return;
+    }
+    size_t len = name != NULL && PyUnicode_Check(name) ? paths_unicode(name, text, sizeof text) : 0;
+    bool plain = len > 5 && len < 24 && memcmp(text, "Task-", 5) == 0 && text[5] != '0';
+    for (size_t i = 5; plain && i < len; i++) {
+        plain = text[i] >= '0' && text[i] <= '9';
+        number = number * 10 + (uint64_t)(text[i] - '0');
+    }
+    if (!plain) {
+        number = 0;
+        text[len] = '\0';
+        for (size_t i = 0; i <= len; i++)
+            STORE(record->name[i], text[i]);
+    }
+    STORE(record->name_number, number);
+}
+
+/* What stands in the task object: name, coroutine, loop. */
+void
+hooks_read_task(struct record *record, PyObject *task)
+{
+    PyObject *loop = cpy_task_field(task, cpy_layout.loop);
+    hooks_set_name(record, cpy_task_field(task, cpy_layout.name));
+    STORE(record->coroutine, paths_coroutine(cpy_task_field(task, cpy_layout.coro)));
+    STORE(record->loop, loop != NULL ? (uint16_t)loops_index(loops_of(loop)) : 0);
+}
+
+/* A task that lived before it was seen: its state as far as it can be read. */
+static void
+take_in(struct record *record, PyObject *task)
+{
+    unsigned flags = RECORD_AGE_INEXACT;
+    PyObject *coro = cpy_task_field(task, cpy_layout.coro);
+    if (!cpy_is_gen(coro) || !cpyv_gen_created((PyGenObject *)coro))
+        flags |= RECORD_STARTED;
+    if (cpy_task_cancels(task) > 0)
+        flags |= RECORD_CANCELLING;
+    STORE(record->flags, (uint16_t)flags);
+    hooks_read_task(record, task);
+    if (cpy_is_gen(coro) && cpyv_gen_executing((PyGenObject *)coro)) {
+        /* in a step that no hook saw begin: where it comes to rest is looked up later, and the
+           loop's next step or poll shows that it has */
+        struct loop *loop = &loops[record->loop];
+        if (loop->running == 0) {
+            STORE(loop->step_start, record->born);
+            STORE(loop->running, table_index(record));
+        }
+        STORE(record->at_step, UINT32_MAX);
+        STORE(hooks_place_unknown, true);
+        return;
+    }
+    paths_update(record, task);
+    /* queued to run: it awaits nothing, or what it awaits is done */
+    PyObject *waiter = cpy_task_field(task, cpy_layout.waiter);
+    if ((flags & RECORD_STARTED) &&
+        (waiter == NULL || (cpy_is_future(waiter) && cpy_task_state(waiter) != CPY_PENDING)))
+        STORE(record->woken, record->born);
+}
+
+/* A record for a task that has none, NULL when it ended or the table is full. */
+struct record *
+hooks_record_unseen(PyObject *task)
+{
+    uint32_t *pad = cpy_task_pad(task);
+    if (cpy_task_state(task) != CPY_PENDING || cpy_task_field(task, cpy_layout.coro) == NULL)
+        return NULL;
+    struct record *record = table_new(task);
+    if (record == NULL)
+        return NULL;
+    *pad = table_index(record);
+    STORE(record->born, ticks_now());
+    STORE(record->last_end, record->born);
+    take_in(record, task);
+    return record;
+}
+
+/* The birth as far as it is known before Task's own __init__ has run. */
+struct record *
+hooks_birth(PyObject *task)
+{
+    uint32_t *pad = cpy_task_pad(task);
+    struct record *record = table_find(*pad, task);
+    struct cpy_place place;
+
+    ADD(table_counts.created, 1);
+    if (record != NULL)
+        return record; /* __init__ called once more */
+    record = table_new(task);
+    if (record == NULL) {
+        ADD(table_counts.untracked, 1);
+        return NULL;
+    }
+    *pad = table_index(record);
+    STORE(record->born, ticks_now());
+    STORE(record->last_end, record->born);
+    if (loops_thread.current != 0)
+        STORE(record->parent, LOAD(table_records[loops_thread.current].id));
+    if (cpy_caller(skip, skips, &place))
+        STORE(record->created_at, paths_site(&place));
+    return record;
+}
+
+/* Whether the keywords ask for an eager start. */
+bool
+hooks_asks_eager(PyObject *kwargs)
+{
+    if (kwargs == NULL || PyDict_GET_SIZE(kwargs) == 0)
+        return false;
+    PyObject *value = PyDict_GetItemWithError(kwargs, eager_start);
+    return value != NULL && value != Py_False && value != Py_None;
+}
+
+/*
+ * Whether Task.__init__ has run the first step: the coroutine has left its start, or is done. Of an
+ * object that is no coroutine, but acts as one, only its loop tells: it runs.
+ */
+bool
+hooks_did_start(PyObject *task)
+{
+    PyObject *coro = cpy_task_field(task, cpy_layout.coro);
+    if (cpy_task_state(task) != CPY_PENDING || coro == NULL)
+        return true;
+    if (cpy_is_gen(coro))
+        return !cpyv_gen_created((PyGenObject *)coro);
+    return LOAD(loops_of(cpy_task_field(task, cpy_layout.loop))->state) == LOOP_RUNNING;
+}
+
+static void
+find_skips(void)
+{
+    static const char *const modules[] = {"asyncio.base_events", "asyncio.tasks",
+        "asyncio.taskgroups", "asyncio.runners", "asyncio.timeouts", "asyncio.events"};
+    for (size_t i = 0; i < sizeof modules / sizeof modules[0]; i++) {
+        PyObject *module = cpy_module(modules[i]);
+        if (module != NULL && PyModule_Check(module))
+            skip[skips++] = Py_NewRef(PyModule_GetDict(module));
+        Py_XDECREF(module);
+    }
+}
+
+int
+hooks_birth_prepare(void)
+{
+    eager_start = PyUnicode_InternFromString("eager_start");
+    PyErr_Clear();
+    find_skips();
+    return eager_start != NULL ? 0 : -ENOMEM;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* What is noted of a task at its birth, or when it is met for the first time. GIL held. */
+#ifndef LOOPTOP_AGENT_HOOKS_BIRTH_H
+#define LOOPTOP_AGENT_HOOKS_BIRTH_H
+
+#include "agent/cpython/cpy.h"
+
+#include "agent/table.h"
+
+/* Names and modules looked for. 0, -ENOMEM. Once. */
+int hooks_birth_prepare(void);
+
+/*
+ * A record for a task that is being made, as far as it is known before Task's own __init__ has run;
+ * NULL where the table is full.
+ */
+struct record *hooks_birth(PyObject *task);
+
+/* What stands in the task object: name, coroutine, loop. */
+void hooks_read_task(struct record *record, PyObject *task);
+
+/* A name as Task keeps it: "Task-N" as its number, anything else as text. */
+void hooks_set_name(struct record *record, PyObject *name);
+
+/* Whether the keywords of Task ask for an eager start. */
+bool hooks_asks_eager(PyObject *kwargs);
+
+/* Whether Task.__init__ has run the first step. */
+bool hooks_did_start(PyObject *task);
+
+/* A record for a task that has none, NULL when it ended or the table is full. */
+struct record *hooks_record_unseen(PyObject *task);
+
+/* The record of a task, taken in where the agent did not see its birth. */
+static inline struct record *
+hooks_record(PyObject *task)
+{
+    struct record *record = table_find(*cpy_task_pad(task), task);
+    return __builtin_expect(record != NULL, 1) ? record : hooks_record_unseen(task);
+}
+
+#endif
