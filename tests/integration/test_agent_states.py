@@ -87,11 +87,16 @@ def test_a_held_loop(service):
     client = service.client()
     service.tell("hold")
     service.expect("HELD")
-    rows = fresh(client)
+    held = (service.script, service.line_of("at held"), "hold")
+    # the line before is where it says so
+
+    def look():
+        rows = fresh(client)
+        return rows if rows["running"]["at"] == held else None
+    rows = wait_for(look, what="the line where it holds the loop")
     states = {name: rows[name]["state"] for name in ("running", "new", "moves", "nested", "stubborn")}
     assert states == {"running": "run", "new": "new", "moves": "ready", "nested": "wait",
                       "stubborn": "cancelling"}
-    assert rows["running"]["at"] == (service.script, service.line_of("at held"), "hold")
     assert rows["moves"]["at"] == (service.script, service.line_of("at moves 1"), "moves")
     assert rows["new"]["parent"] == rows["running"]["id"]
     assert rows["new"]["created_at"] == (service.script, service.line_of("created new"), "hold")
