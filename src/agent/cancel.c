@@ -195,7 +195,9 @@ send_one(struct cancel *cancel, size_t i)
         take_error(reason, sizeof reason);
         entry_know(entry, LOOPTOP_OUTCOME_REFUSED, reason);
     }
-    STORE(entry->sent, handle != NULL);
+    pthread_mutex_lock(&lock);
+    entry->sent = handle != NULL;
+    pthread_mutex_unlock(&lock);
     Py_XDECREF(handle);
     Py_XDECREF(message);
     Py_DECREF(task);
@@ -243,18 +245,17 @@ cancel_settled(struct cancel *cancel)
     return all || ticks_now() >= cancel->deadline;
 }
 
-/* The time is over and the task has not ended: where does it stand? Under the lock. */
+/* The time is over and the task has not ended: where does it stand? */
 static void
 unsettled(struct entry *entry, uint64_t now)
 {
     struct record_view view;
     entry->ended = now;
-    entry->known = true;
     entry->outcome = entry->arrived ? LOOPTOP_OUTCOME_SUPPRESSED : LOOPTOP_OUTCOME_PENDING;
     if (!entry->arrived)
         (void)snprintf(entry->reason, sizeof entry->reason, "%s",
-            LOAD(entry->sent) ? "its loop did not come to it: blocked, or not running"
-                              : "the GIL was held all the time");
+            entry->sent ? "it is queued; its loop has not come to it: blocked, or not running"
+                        : "it is queued; the GIL was held by others all the time");
     if (!record_view_read(entry->index, now, &view) || view.id != entry->id)
         return;
     struct site site = names_place(view.at);
@@ -303,18 +304,18 @@ void
 cancel_report(struct cancel *cancel, struct json_out *out)
 {
     uint64_t now = ticks_now();
-    /* once known an entry is not written any more: the rest needs no lock */
-    pthread_mutex_lock(&lock);
-    for (size_t i = 0; i < cancel->count; i++)
-        if (!cancel->entries[i].known)
-            unsettled(&cancel->entries[i], now);
-    pthread_mutex_unlock(&lock);
-
     json_out_object(out);
     json_out_key(out, "results");
     json_out_array(out);
-    for (size_t i = 0; i < cancel->count; i++)
-        report_entry(cancel, &cancel->entries[i], out);
+    for (size_t i = 0; i < cancel->count; i++) {
+        /* a copy: what is still on its way goes on being written, and is still to be sent */
+        pthread_mutex_lock(&lock);
+        struct entry entry = cancel->entries[i];
+        pthread_mutex_unlock(&lock);
+        if (!entry.known)
+            unsettled(&entry, now);
+        report_entry(cancel, &entry, out);
+    }
     json_out_array_end(out);
     json_out_object_end(out);
 }

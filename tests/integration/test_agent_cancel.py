@@ -370,3 +370,21 @@ def test_readonly(start):
     assert caught.value.code == -32002
     assert client.row("sleeper")["state"] == "wait"
     assert client.call("events")["events"] == []
+
+
+def test_an_answer_at_once_withdraws_nothing(start):
+    """With no time to wait the answer is "pending", and the cancellations arrive all the same."""
+    service = start("""
+async def main():
+    tasks = [asyncio.create_task(sleeper(), name="w") for i in range(300)]
+    print("READY", flush=True)
+    await asyncio.gather(*tasks, return_exceptions=True)
+    print("ALL", flush=True)
+run(main())
+""")
+    client = service.client()
+    rows = wait_for(lambda: client.rows(filter="name:w"), what="the tasks")
+    results = client.call("cancel", ids=[row["id"] for row in rows], wait_ns=0)["results"]
+    assert "pending" in {result["outcome"] for result in results}
+    service.expect("ALL")
+    assert service.wait() == 0
