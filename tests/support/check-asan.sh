@@ -28,7 +28,7 @@ programs()
     for source in tests/unit/test_*.c tests/golden/test_*.c; do
         [ ! -e "$source" ] || set -- "$@" "$build/${source%.c}"
     done
-    ASAN_OPTIONS=detect_leaks=1 LOOPTOP_BUILD=$PWD/$build tests/support/run-tests.sh unit golden -- "$@"
+    ASAN_OPTIONS=detect_leaks=1:handle_segv=0:handle_abort=0 LOOPTOP_BUILD=$PWD/$build tests/support/run-tests.sh unit golden -- "$@"
 }
 
 integration()
