@@ -691,9 +691,10 @@ def test_start_in_the_middle(python, kind):
         if python is None:
             pytest.skip(reason)
     with inline(python, """
+new_loop = asyncio.SelectorEventLoop
 if "%s" == "uvloop":
     import uvloop
-    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    new_loop = uvloop.new_event_loop
 
 async def stubborn():
     while True:
@@ -732,7 +733,8 @@ async def main():
     for task in asyncio.all_tasks():
         if task is not asyncio.current_task():
             task.cancel()
-asyncio.run(main())
+with asyncio.Runner(loop_factory=new_loop) as runner:
+    runner.run(main())
 """ % kind, **environ) as service:
         service.expect("HELD")
         client = service.client()

@@ -15,16 +15,23 @@ import asyncio, os, sys
 import looptop
 assert looptop.start()
 
-async def steps(n):
+def named(name):
+    # here, not in create_task: sentry-sdk gives them names of its own
+    asyncio.current_task().set_name(name)
+
+async def steps(n, name):
+    named(name)
     for _ in range(n):
         await asyncio.sleep(0)
     return n
 
-async def fails():
+async def fails(name):
+    named(name)
     await asyncio.sleep(0)
     raise LookupError("x")
 
-async def sleeper():
+async def sleeper(name):
+    named(name)
     await asyncio.sleep(3600)
 
 async def line():
@@ -39,12 +46,12 @@ async def main():
     {inside}
     await line()
     spawn = asyncio.create_task
-    tasks = [spawn(steps(n), name="steps %d" % n) for n in range(20)]
+    tasks = [spawn(steps(n, "steps %d" % n)) for n in range(20)]
     assert await asyncio.gather(*tasks) == list(range(20))
-    failing = [spawn(fails(), name="fails %d" % n) for n in range(5)]
+    failing = [spawn(fails("fails %d" % n)) for n in range(5)]
     found = await asyncio.gather(*failing, return_exceptions=True)
     assert [type(error) for error in found] == [LookupError] * 5
-    cancelled = [spawn(sleeper(), name="cancelled %d" % n) for n in range(5)]
+    cancelled = [spawn(sleeper("cancelled %d" % n)) for n in range(5)]
     await asyncio.sleep(0)
     for task in cancelled:
         task.cancel()
@@ -52,8 +59,8 @@ async def main():
     assert all(task.cancelled() for task in cancelled)
     async with asyncio.TaskGroup() as group:
         for n in range(5):
-            group.create_task(steps(2), name="group %d" % n)
-    parked = [spawn(sleeper(), name="parked %d" % n) for n in range(3)]
+            group.create_task(steps(2, "group %d" % n))
+    parked = [spawn(sleeper("parked %d" % n)) for n in range(3)]
     await asyncio.sleep(0)
     print("DONE", flush=True)
     await line()

@@ -9,6 +9,7 @@ SOURCE = """
 import asyncio, collections, enum, functools, os, sys, types
 import looptop
 loop = None
+new_loop = asyncio.SelectorEventLoop
 calls = 0
 
 async def forever():
@@ -37,7 +38,8 @@ async def start():
 
 def run():
     assert looptop.start()
-    asyncio.run(start())
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(start())
 """
 
 
@@ -215,8 +217,7 @@ def test_kinds_of_chains_on_uvloop(serve, python):
     found, reason = python_with(python, "uvloop")
     if found is None:
         pytest.skip(reason)
-    service, client = serve("import uvloop; asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())"
-                            + KINDS, interpreter=found)
+    service, client = serve("from uvloop import new_event_loop as new_loop" + KINDS, interpreter=found)
     assert short(client.stack("outer")) == [
         ("coroutine", "outer"), ("coroutine", "inner"), ("coroutine", "forever")]
     assert short(client.stack("of_agen"))[1] == ("async generator", "agen")
@@ -304,17 +305,19 @@ def fill():
     return [spawn(waits(), "waits")]
 """)
     service.expect("BLOCKED")
-    stack = client.stack("running")
+    line = service.line_of("at blocked")  # it says so just before it stands there
+    stack = wait_for(lambda: (lambda found: found if found["frames"][-1]["line"] == line else None)(
+        client.stack("running")))
     assert stack["state"] == "run" and stack["complete"]
     assert short(stack) == [("coroutine", "running"), ("coroutine", "coroutine"),
                             ("function", "between"), ("function", "blocks")]
     top = stack["frames"][-1]
-    assert top["line"] == service.line_of("at blocked")
+    assert top["line"] == line
     assert top["locals"] == [{"name": "how", "type": "int", "value": "7"},
                              {"name": "what", "type": "str", "value": "'blocked'"}]
     # others can be read meanwhile
     assert short(client.stack("waits")) == [("coroutine", "waits"), ("coroutine", "forever")]
-    assert client.row("running")["at"][1:] == (service.line_of("at blocked"), "blocks")
+    assert client.row("running")["at"][1:] == (line, "blocks")
 
 
 def test_never_started(serve):
@@ -478,7 +481,7 @@ def test_stacks_of_tasks_that_come_and_go(serve):
     service, client = serve("""
 async def leaf(n):
     x = "x" * n
-    for _ in range(n):
+    for _ in range(n * 50):
         await asyncio.sleep(0)
 
 async def middle(n):

@@ -178,8 +178,13 @@ async def main():
             print("RELEASED", flush=True)
 
 
-assert looptop.start()
-if "uvloop" in sys.argv:
+def new_loop():
+    if "uvloop" not in sys.argv:
+        return asyncio.SelectorEventLoop()
     import uvloop
-    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-asyncio.run(main())
+    return uvloop.new_event_loop()
+
+
+assert looptop.start()
+with asyncio.Runner(loop_factory=new_loop) as runner:
+    runner.run(main())

@@ -10,6 +10,7 @@ Every wait has a deadline. A service must say nothing on stderr: `with` asserts 
 kills what still runs. Each service has a socket directory of its own, gone with it.
 """
 
+import functools
 import json
 import os
 import queue
@@ -66,9 +67,12 @@ def python_with(python, *packages):
     missing = [package for package in packages if package in venv["failed"]]
     if missing:
         return None, "%s cannot be installed for %s" % (", ".join(missing), venv["version"])
+    if "uvloop" in packages and not imports(venv["python"], "uvloop"):
+        return None, "uvloop is there for another Python than %s" % venv["version"]
     return venv["python"], None
 
 
+@functools.lru_cache(None)
 def imports(python, module):
     """Whether this very interpreter can import a module."""
     return subprocess.run([python, "-c", "import " + module], timeout=DEADLINE_S,
