@@ -78,6 +78,7 @@ tui_find_take(struct tui *tui, const struct cJSON *result)
         model_note(model, NOTE_WARNING, "no task matches  %s", tui->find.text);
     } else {
         window_seek(&model->window, page.rows[0].id);
+        tag_of(&page.rows[0], &model->selected); /* its own row may be long in coming */
         if (tui->find.wrapped)
             model_note(model, NOTE_INFO, "search went round the %s of the table",
                 tui->find.step > 0 ? "end" : "start");

@@ -2,7 +2,7 @@
 /*
  * The full-screen program's own state, shared by tui.c (loop and drawing), tui_link.c (connection),
  * tui_request.c (requests and answers), tui_table.c (which rows to ask for), tui_find.c (search),
- * tui_key.c (keys and what they do) and tui_save.c (save, copy). Nobody else includes this.
+ * tui_key.c (keys and what they do), tui_cancel.c (what is to be cancelled) and tui_save.c (save, copy). Nobody else includes this.
  */
 #ifndef LOOPTOP_CLIENT_TUI_IMPL_H
 #define LOOPTOP_CLIENT_TUI_IMPL_H
@@ -26,6 +26,7 @@ enum request_kind {
     REQUEST_MEMORY,
     REQUEST_STACK,
     REQUEST_ROW,
+    REQUEST_CANCEL_ROW, /* of a task that is to be cancelled and out of sight */
     REQUEST_CANCEL,
     REQUEST_FIND_PLACE,
     REQUEST_FIND,
@@ -134,6 +135,12 @@ void tui_find_refused(struct tui *tui, const char *text, int column);
 
 /* tui_key.c */
 void tui_key(struct tui *tui, int key);
+void tui_open_popup(struct tui *tui, const struct view_ops *ops);
+
+/* tui_cancel.c */
+void tui_cancel_ask(struct tui *tui);
+/* The row of the task that is to be cancelled came; its state decides. */
+void tui_cancel_row(struct tui *tui, const struct request *request, const struct cJSON *result);
 
 /* tui_save.c */
 void tui_save(struct tui *tui);

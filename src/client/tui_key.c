@@ -8,13 +8,12 @@
 
 #include "client/screen/keys.h"
 #include "client/tui_impl.h"
-#include "client/view/cancel.h"
 #include "client/view/columns.h"
 #include "client/view/detail.h"
 #include "client/view/registry.h"
 
-static void
-open_popup(struct tui *tui, const struct view_ops *ops)
+void
+tui_open_popup(struct tui *tui, const struct view_ops *ops)
 {
     view_close(&tui->parts.popup);
     if (view_open(&tui->parts.popup, ops, &tui->model) < 0)
@@ -141,51 +140,6 @@ go_back(struct tui *tui)
         tui->model.note[0] = '\0';
 }
 
-/* The one task a key acts on: the one looked at, or the selected one. false: there is none. */
-static bool
-one_task(const struct tui *tui, struct tag *ret_tag, bool *ret_ended)
-{
-    const struct model *model = &tui->model;
-    bool detail = screen_detail_has_keys(&tui->parts);
-    const struct task_row *row =
-        detail ? detail_row(&model->detail) : window_selected(&model->window, &model->page);
-
-    *ret_tag = model->selected;
-    if (row)
-        tag_of(row, ret_tag);
-    else if (detail)
-        *ret_tag = (struct tag){.id = model->detail.id};
-    *ret_ended = (row && row->state >= LOOPTOP_DONE) || (detail && model->detail.gone);
-    return ret_tag->id != 0;
-}
-
-static void
-ask_cancel(struct tui *tui)
-{
-    struct model *model = &tui->model;
-    const char *readonly = model_readonly(model);
-    const struct tag *tags = model->tags.tags;
-    size_t count = screen_detail_has_keys(&tui->parts) ? 0 : model->tags.count;
-    struct tag one;
-    bool ended;
-
-    if (readonly) {
-        model_note(model, NOTE_ERROR, "cancelling is off: %s", readonly);
-        return;
-    }
-    if (count == 0) {
-        if (!one_task(tui, &one, &ended) || ended) {
-            model_note(model, NOTE_INFO, ended ? "the task has ended" : "no task is selected");
-            return;
-        }
-        tags = &one;
-        count = 1;
-    }
-    open_popup(tui, &cancel_view);
-    if (tui->parts.popup.ops && cancel_ask(&tui->parts.popup, tags, count) < 0)
-        view_close(&tui->parts.popup);
-}
-
 static void
 do_sort(struct tui *tui, int column)
 {
@@ -198,14 +152,23 @@ do_sort(struct tui *tui, int column)
     tui_table_changed(tui);
 }
 
+/* The row of the task may be out of sight: what it is called is known all the same. */
 static void
 do_tag(struct tui *tui)
 {
     struct model *model = &tui->model;
-    const struct task_row *row = window_selected(&model->window, &model->page);
+    const struct tag *one = &model->selected;
 
-    if (row && tags_toggle(&model->tags, row) < 0)
+    if (one->id == 0) {
+        model_note(model, NOTE_INFO, "no task is selected");
+        return;
+    }
+    if (tags_toggle(&model->tags, one) < 0)
         model_note(model, NOTE_WARNING, "no more than %d tasks can be tagged", LOOPTOP_CANCEL_MAX);
+    else if (model->window.away >= 0)
+        model_note(model, NOTE_INFO, "%s task %llu \"%s\", which is out of sight",
+            tags_has(&model->tags, one->id) ? "tagged" : "untagged", (unsigned long long)one->id,
+            one->name);
     if (model->window.away < 0)
         window_move(&model->window, &model->page, 1);
 }
@@ -262,13 +225,13 @@ do_open(struct tui *tui, const struct action *action)
         go_back(tui);
         break;
     case ACTION_HELP:
-        open_popup(tui, &help_view);
+        tui_open_popup(tui, &help_view);
         break;
     case ACTION_SORT_MENU:
-        open_popup(tui, &sort_menu_view);
+        tui_open_popup(tui, &sort_menu_view);
         break;
     case ACTION_COLUMN_MENU:
-        open_popup(tui, &column_menu_view);
+        tui_open_popup(tui, &column_menu_view);
         break;
     case ACTION_OPEN:
         open_detail(tui);
@@ -278,7 +241,7 @@ do_open(struct tui *tui, const struct action *action)
         open_prompt(tui, action->kind);
         break;
     case ACTION_ASK_CANCEL:
-        ask_cancel(tui);
+        tui_cancel_ask(tui);
         break;
     default:
         return false;

@@ -240,6 +240,9 @@ take_result(struct tui *tui, const struct request *request, const cJSON *result)
     case REQUEST_ROW:
         take_row(tui, request, result);
         break;
+    case REQUEST_CANCEL_ROW:
+        tui_cancel_row(tui, request, result);
+        break;
     case REQUEST_CANCEL:
         take_cancel(tui, request, result);
         break;

@@ -86,6 +86,7 @@ tasks_marked(void **state)
         .outcome = LOOPTOP_OUTCOME_SUPPRESSED,
         .after_ns = 2000000000,
         .at = "/srv/orders/worker.py:55 loop"};
+    struct tag tag;
 
     (void)state;
     fixture_model(&model, 10000);
@@ -93,8 +94,10 @@ tasks_marked(void **state)
     model.page.matched = 300;
     window_move(&model.window, &model.page, 2);
     model_select(&model);
-    assert_int_equal(tags_toggle(&model.tags, &model.page.rows[1]), 0);
-    assert_int_equal(tags_toggle(&model.tags, &model.page.rows[2]), 0);
+    for (size_t i = 1; i < 3; i++) {
+        tag_of(&model.page.rows[i], &tag);
+        assert_int_equal(tags_toggle(&model.tags, &tag), 0);
+    }
     outcomes_asked(&model.outcomes, 4, model.now_ns);
     outcomes_answered(&model.outcomes, &result, model.now_ns);
     check_sizes("tasks-marked", &model, NULL);

@@ -54,17 +54,17 @@ static void
 tags(void **state)
 {
     struct tags tags = {0};
-    struct task_row row = {.id = 1, .name = "a"};
+    struct tag tag = {.id = 1, .name = "a"};
 
     (void)state;
     for (uint64_t i = 1; i <= LOOPTOP_CANCEL_MAX; i++) {
-        row.id = i;
-        assert_int_equal(tags_toggle(&tags, &row), 0);
+        tag.id = i;
+        assert_int_equal(tags_toggle(&tags, &tag), 0);
     }
-    row.id = LOOPTOP_CANCEL_MAX + 1;
-    assert_true(tags_toggle(&tags, &row) < 0);
-    row.id = 7;
-    assert_int_equal(tags_toggle(&tags, &row), 0);
+    tag.id = LOOPTOP_CANCEL_MAX + 1;
+    assert_true(tags_toggle(&tags, &tag) < 0);
+    tag.id = 7;
+    assert_int_equal(tags_toggle(&tags, &tag), 0);
     assert_false(tags_has(&tags, 7));
     assert_true(tags_has(&tags, 8));
     assert_int_equal(tags.count, LOOPTOP_CANCEL_MAX - 1);

@@ -183,6 +183,30 @@ seeking(void **state)
 }
 
 static void
+what_was_sought_is_followed_until_the_cursor_moves(void **state)
+{
+    struct task_page page = page_of(0, 1000, 1);
+
+    (void)state;
+    window_arrived(&window, &page, 0);
+    window_seek(&window, 4);
+    window_arrived(&window, &page, 4);
+    page.focus_index = 500; /* it sorts away, and is not among the rows at hand */
+    rows[3].id = 2000;
+    window_arrived(&window, &page, 4);
+    assert_int_equal(window.cursor, 500);
+    assert_int_equal(window.away, -1);
+    page = page_of(450, 1000, 1);
+    window_move(&window, &page, 1);
+    page.focus_index = 10;
+    window_arrived(&window, &page, window.focus);
+    assert_int_equal(window.cursor, 501); /* seen: where it stands in the page counts */
+    window.focus = 4711;
+    window_arrived(&window, &page, 4711);
+    assert_int_equal(window.away, 10);
+}
+
+static void
 large_screens_ask_within_the_limit(void **state)
 {
     uint64_t offset;
@@ -205,6 +229,7 @@ main(void)
         cmocka_unit_test_setup(ends_and_edges, setup),
         cmocka_unit_test_setup(rows_that_have_not_arrived, setup),
         cmocka_unit_test_setup(seeking, setup),
+        cmocka_unit_test_setup(what_was_sought_is_followed_until_the_cursor_moves, setup),
         cmocka_unit_test_setup(large_screens_ask_within_the_limit, setup),
     };
 

@@ -43,9 +43,9 @@ tags_has(const struct tags *tags, uint64_t id)
 }
 
 int
-tags_toggle(struct tags *tags, const struct task_row *row)
+tags_toggle(struct tags *tags, const struct tag *tag)
 {
-    size_t place = find(tags, row->id);
+    size_t place = find(tags, tag->id);
 
     if (place < tags->count) {
         tags->count--;
@@ -63,7 +63,7 @@ tags_toggle(struct tags *tags, const struct task_row *row)
         tags->tags = grown;
         tags->cap = cap;
     }
-    tag_of(row, &tags->tags[tags->count++]);
+    tags->tags[tags->count++] = *tag;
     return 0;
 }
 

@@ -30,7 +30,7 @@ void tag_of(const struct task_row *row, struct tag *ret_tag);
 bool tags_has(const struct tags *tags, uint64_t id);
 
 /* Marks or unmarks. 0, -ENOMEM, -E2BIG: LOOPTOP_CANCEL_MAX are marked already. */
-int tags_toggle(struct tags *tags, const struct task_row *row);
+int tags_toggle(struct tags *tags, const struct tag *tag);
 
 void tags_clear(struct tags *tags);
 

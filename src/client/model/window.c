@@ -65,6 +65,7 @@ window_pin(struct window *window, const struct task_page *page)
 void
 window_move(struct window *window, const struct task_page *page, int64_t rows)
 {
+    window->found = false;
     window->cursor += rows;
     clamp(window, page);
     window_pin(window, page);
@@ -82,7 +83,7 @@ window_home(struct window *window)
     window->cursor = window->top = 0;
     window->focus = 0;
     window->away = -1;
-    window->pinned = window->seeking = false;
+    window->pinned = window->seeking = window->found = false;
 }
 
 void
@@ -90,7 +91,7 @@ window_seek(struct window *window, uint64_t id)
 {
     window->focus = id;
     window->away = -1;
-    window->pinned = window->seeking = true;
+    window->pinned = window->seeking = window->found = true;
 }
 
 /* Where a task is now, -1: not known. */
@@ -115,6 +116,7 @@ void
 window_follow(struct window *window, const struct task_page *page, bool follow)
 {
     window->follow = follow;
+    window->found = false;
     if (!window->pinned)
         window_pin(window, page);
     if (window->away >= 0)
@@ -132,9 +134,10 @@ settle(struct window *window, int64_t place, bool asked)
         return;
     if (place < 0) {
         window->seeking = false;
+        window->found = false;
         window->focus = 0; /* it is gone: whoever stands here now */
         window->away = -1;
-    } else if (window->follow && !window->seeking) {
+    } else if ((window->follow || window->found) && !window->seeking) {
         go_to(window, place);
     } else if (seen || window->seeking) {
         if (!seen)

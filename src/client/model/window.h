@@ -20,6 +20,7 @@ struct window {
     bool pinned;    /* the cursor holds on to its task; else it stays at the top */
     bool seeking;   /* the focus was set from elsewhere, its place is not known yet */
     bool follow;    /* the screen goes with the task */
+    bool found;     /* it does so until the cursor is moved: the task was sought */
     int64_t away;   /* its place where it has left the screen; -1: it has not */
 };
 
@@ -38,7 +39,10 @@ void window_end(struct window *window, const struct task_page *page);
 /* To the first row, whichever task that is. */
 void window_home(struct window *window);
 
-/* To a task whose place is not known; it comes with the next page. */
+/*
+ * To a task whose place is not known; it comes with the next page. The screen goes with the task
+ * until the cursor is moved.
+ */
 void window_seek(struct window *window, uint64_t id);
 
 /* Follows the task from now on, or no more; goes to where it is. */
