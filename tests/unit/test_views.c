@@ -177,7 +177,7 @@ no_key_is_bound_twice(void **state)
 static void
 columns_fit(void **state)
 {
-    struct table table = {columns_table, columns_count, 2, 0, 0};
+    struct table table = {.columns = columns_table, .count = columns_count, .pinned = 2};
     struct table_layout layout;
 
     (void)state;
@@ -210,6 +210,41 @@ columns_fit(void **state)
     assert_true(layout.more_left && !layout.more_right);
 }
 
+static bool
+has_column(const struct table_layout *layout, int column)
+{
+    for (int i = 0; i < layout->count; i++)
+        if (layout->column[i] == column)
+            return true;
+    return false;
+}
+
+static void
+the_sorted_column_is_always_seen(void **state)
+{
+    struct table table = {.columns = columns_table, .count = columns_count, .pinned = 2};
+    struct table_layout layout;
+
+    (void)state;
+    for (int width = 0; width < 260; width++) {
+        for (int i = 0; i < columns_count * 13; i++) {
+            table.keep = i % columns_count;
+            table.scroll = i / columns_count;
+            table_layout(&table, width, &layout);
+            int last = layout.count - 1;
+            if (width < 45)
+                continue;
+            assert_true(has_column(&layout, table.keep));
+            assert_true(layout.x[last] + layout.width[last] < width);
+        }
+    }
+    table.keep = 9;
+    table.hidden = 1u << 9;
+    table.scroll = 0;
+    table_layout(&table, 80, &layout);
+    assert_false(has_column(&layout, 9)); /* unless a person hid it */
+}
+
 int
 main(void)
 {
@@ -222,6 +257,7 @@ main(void)
         cmocka_unit_test(table_keys),
         cmocka_unit_test(no_key_is_bound_twice),
         cmocka_unit_test(columns_fit),
+        cmocka_unit_test(the_sorted_column_is_always_seen),
     };
 
     fixture_model(&model, 50);

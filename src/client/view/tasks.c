@@ -51,13 +51,19 @@ tasks_rows(int lines)
     return lines > 1 ? lines - 1 : lines;
 }
 
-/* ID and NAME never scroll. */
+/* ID and NAME never scroll; what the rows are sorted by is always seen. */
 static struct table
 table_of(const struct view *view, const struct model *model)
 {
     const struct tasks_state *state = view->state;
+    int sorted = columns_of_key(model->query.sort);
 
-    return (struct table){columns_table, columns_count, 2, model->hidden_columns, state->scroll};
+    return (struct table){.columns = columns_table,
+        .count = columns_count,
+        .pinned = 2,
+        .hidden = model->hidden_columns,
+        .scroll = state->scroll,
+        .keep = sorted >= 0 ? sorted : 0};
 }
 
 /* The column beside the sorted one, among those that are shown. */

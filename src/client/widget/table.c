@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layout in three passes: take columns in the order of their priority as long as they fit, bring
- * the taken ones from their least to their ideal width, share the rest among those that grow.
+ * Layout in passes: take columns in the order of their priority as long as they fit, squeeze in the
+ * one that has to stay, bring the taken ones from their least to their ideal width, share the rest among those that grow.
  */
 #include "client/widget/table.h"
 
@@ -45,6 +45,45 @@ choose(const struct table *table, int width)
         }
     }
     return chosen;
+}
+
+static int
+least_width(const struct table *table, uint32_t chosen)
+{
+    int used = TABLE_GUTTER - 1;
+
+    for (int i = 0; i < table->count; i++)
+        if (chosen >> i & 1)
+            used += table->columns[i].min + 1;
+    return used;
+}
+
+/* The chosen column to go first, -1: none can. */
+static int
+least_important(const struct table *table, uint32_t chosen)
+{
+    int found = -1;
+
+    for (int i = 0; i < table->count; i++)
+        if (chosen >> i & 1 && rank(table, i) > 0 &&
+            (found < 0 || rank(table, i) >= rank(table, found)))
+            found = i;
+    return found;
+}
+
+/* Squeezes a column in: others shrink, and the least important ones go where that is not enough. */
+static uint32_t
+keep(const struct table *table, uint32_t chosen, int column, int width)
+{
+    uint32_t kept = 1u << column;
+    int last;
+
+    if ((table->hidden | chosen) >> column & 1)
+        return chosen;
+    while (least_width(table, chosen | kept) > width &&
+           (last = least_important(table, chosen)) >= 0)
+        chosen &= ~(1u << last);
+    return least_width(table, chosen | kept) > width ? chosen : chosen | kept;
 }
 
 /* Brings columns from their least to their ideal width, the important ones first. */
@@ -93,7 +132,7 @@ table_layout(const struct table *table, int width, struct table_layout *ret_layo
 {
     width--; /* the last one is for the arrow that tells of more columns */
     struct table_layout layout = {.more_left = table->scroll > 0};
-    uint32_t chosen = choose(table, width);
+    uint32_t chosen = keep(table, choose(table, width), table->keep, width);
     int used = TABLE_GUTTER - 1;
 
     for (int i = 0; i < table->count; i++) {

@@ -28,6 +28,7 @@ struct table {
     int pinned;      /* the first ones, which never scroll */
     uint32_t hidden; /* bit i: column i was switched off */
     int scroll;      /* unpinned columns scrolled off to the left */
+    int keep;        /* a column that stays wherever there is room for its least, unless hidden */
 };
 
 struct table_layout {
