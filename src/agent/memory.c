@@ -11,6 +11,7 @@
 
 #include <dlfcn.h>
 #include <malloc.h>
+#include <time.h>
 
 #include "agent/atomic.h"
 #include "agent/loops.h"
@@ -90,12 +91,21 @@ memory_blocks_due(void)
     return !blocks_given_up && clock_monotonic_ns() >= blocks_due_ns;
 }
 
+/* Of this thread: a count during which the kernel ran somebody else was not slow. */
+static uint64_t
+cpu_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * CLOCK_NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
 void
 memory_blocks_sample(void)
 {
-    uint64_t start = ticks_now();
+    uint64_t start = cpu_ns();
     int64_t now = cpy_allocated_blocks();
-    uint64_t cost = ticks_since_ns(start);
+    uint64_t cost = cpu_ns() - start;
     uint64_t pause = cost * BLOCKS_PAUSE;
     blocks_due_ns = clock_monotonic_ns() + (pause < CLOCK_NS_PER_S ? CLOCK_NS_PER_S : pause);
     blocks_given_up = now < 0 || cost > BLOCKS_LIMIT_NS;
