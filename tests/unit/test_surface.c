@@ -107,6 +107,15 @@ texts_are_cut(void **state)
     make(8, 1, false);
     surface_fit(&surface, 0, 0, 4, FIT_END, ROLE_DEFAULT, "漢字漢字");
     expect("…字\n");
+    make(16, 1, false);
+    surface_fit(&surface, 0, 0, 16, FIT_MIDDLE, ROLE_DEFAULT, "request-7512/very-slow");
+    expect("request-75…-slow\n");
+    surface_fit(&surface, 0, 0, 16, FIT_MIDDLE, ROLE_DEFAULT, "漢字漢字漢字漢字x");
+    expect("漢字漢字漢…漢字x\n");
+    make(3, 1, false);
+    surface_fit(&surface, 0, 0, 1, FIT_MIDDLE, ROLE_DEFAULT, "abc");
+    surface_fit(&surface, 1, 0, 2, FIT_MIDDLE, ROLE_DEFAULT, "abc");
+    expect("…a…\n");
     assert_int_equal(surface_fit(&surface, 3, 0, 0, FIT_START, ROLE_DEFAULT, "abc"), 3);
 }
 

@@ -219,6 +219,35 @@ has_column(const struct table_layout *layout, int column)
     return false;
 }
 
+static int
+width_of(const struct table *table, int width, int column)
+{
+    struct table_layout layout;
+
+    table_layout(table, width, &layout);
+    for (int i = 0; i < layout.count; i++)
+        if (layout.column[i] == column)
+            return layout.width[i];
+    return 0;
+}
+
+static void
+what_is_left_over_goes_to_names_first(void **state)
+{
+    struct table table = {.columns = columns_table, .count = columns_count, .pinned = 2};
+
+    (void)state;
+    table.first = 1;
+    table.first_cols = 20;
+    table.keep = 7;
+    assert_int_equal(width_of(&table, 80, 1), 12); /* nothing is left over */
+    assert_int_equal(width_of(&table, 230, 1), 20);
+    table.first_cols = 5;
+    assert_int_equal(width_of(&table, 230, 1), 12);
+    table.first_cols = 200;
+    assert_int_equal(width_of(&table, 230, 1), 24);
+}
+
 static void
 the_sorted_column_is_always_seen(void **state)
 {
@@ -258,6 +287,7 @@ main(void)
         cmocka_unit_test(no_key_is_bound_twice),
         cmocka_unit_test(columns_fit),
         cmocka_unit_test(the_sorted_column_is_always_seen),
+        cmocka_unit_test(what_is_left_over_goes_to_names_first),
     };
 
     fixture_model(&model, 50);

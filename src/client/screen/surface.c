@@ -241,6 +241,11 @@ surface_fit(struct surface *surface, int x, int y, int width, enum fit fit, enum
     } else if (fit == FIT_END) {
         x = surface_put(surface, x, y, role, "…");
         surface_put(surface, x, y, role, tail(surface, text, width - 1));
+    } else if (fit == FIT_MIDDLE) {
+        const char *end_part = tail(surface, text, width / 3);
+        x = put_n(surface, x, y, width - 1 - width / 3, role, text, strlen(text));
+        x = surface_put(surface, x, y, role, "…");
+        surface_put(surface, x, y, role, end_part);
     } else {
         x = put_n(surface, x, y, width - 1, role, text, strlen(text));
         surface_put(surface, x, y, role, "…");

@@ -33,9 +33,10 @@ struct surface {
 
 /* Which part of a text too long for its place is shown, and where a short one stands. */
 enum fit {
-    FIT_START, /* the start; to the left */
-    FIT_END,   /* the end, after a `…`; to the left */
-    FIT_RIGHT, /* the start; to the right */
+    FIT_START,  /* the start; to the left */
+    FIT_END,    /* the end, after a `…`; to the left */
+    FIT_RIGHT,  /* the start; to the right */
+    FIT_MIDDLE, /* the start and the end, a `…` between them; to the left */
 };
 
 /* 0, -ENOMEM. An empty surface of cols x rows blank cells; either may be 0. */

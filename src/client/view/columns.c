@@ -15,7 +15,7 @@
 /* min, ideal, max, priority, grow */
 const struct table_column columns_table[] = {
     {"ID", 4, 6, 8, 0, 0, FIT_RIGHT},
-    {"NAME", 8, 12, 24, 0, 1, FIT_START},
+    {"NAME", 8, 12, 24, 0, 1, FIT_MIDDLE},
     {"S", 1, 7, 7, 0, 0, FIT_START},
     {"COROUTINE", 12, 22, 44, 3, 1, FIT_END},
     {"WAITING ON", 10, 18, 48, 1, 3, FIT_START},

@@ -13,6 +13,8 @@
 #include "client/view/registry.h"
 #include "client/view/words.h"
 
+#define COLUMN_NAME 1 /* its place in columns_table */
+
 struct tasks_state {
     int scroll; /* columns scrolled off */
 };
@@ -51,6 +53,20 @@ tasks_rows(int lines)
     return lines > 1 ? lines - 1 : lines;
 }
 
+/* Columns of the widest name that is seen. */
+static int
+widest_name(const struct model *model)
+{
+    int most = columns_table[COLUMN_NAME].max, widest = 0;
+
+    for (int i = 0; i < model->window.height; i++) {
+        const struct task_row *row = window_row(&model->page, model->window.top + i);
+        int columns = row ? glyph_columns(row->name, false, most) : 0;
+        widest = columns > widest ? columns : widest;
+    }
+    return widest < most ? widest : most;
+}
+
 /* ID and NAME never scroll; what the rows are sorted by is always seen. */
 static struct table
 table_of(const struct view *view, const struct model *model)
@@ -63,7 +79,9 @@ table_of(const struct view *view, const struct model *model)
         .pinned = 2,
         .hidden = model->hidden_columns,
         .scroll = state->scroll,
-        .keep = sorted >= 0 ? sorted : 0};
+        .keep = sorted >= 0 ? sorted : 0,
+        .first = COLUMN_NAME,
+        .first_cols = widest_name(model)};
 }
 
 /* The column beside the sorted one, among those that are shown. */

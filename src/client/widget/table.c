@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Layout in passes: take columns in the order of their priority as long as they fit, squeeze in the
- * one that has to stay, bring the taken ones from their least to their ideal width, share the rest among those that grow.
+ * one that has to stay, bring all from their least to their ideal width, share the rest among those
+ * that grow.
  */
 #include "client/widget/table.h"
 
@@ -80,8 +81,8 @@ keep(const struct table *table, uint32_t chosen, int column, int width)
 
     if ((table->hidden | chosen) >> column & 1)
         return chosen;
-    while (least_width(table, chosen | kept) > width &&
-           (last = least_important(table, chosen)) >= 0)
+    while (
+        least_width(table, chosen | kept) > width && (last = least_important(table, chosen)) >= 0)
         chosen &= ~(1u << last);
     return least_width(table, chosen | kept) > width ? chosen : chosen | kept;
 }
@@ -105,19 +106,46 @@ widen(const struct table *table, struct table_layout *layout, int room)
     return room;
 }
 
+/* Whose contents are known to need no more is not given more. */
+static int
+most_width(const struct table *table, int column)
+{
+    const struct table_column *c = &table->columns[column];
+    int most = table->first_cols > c->ideal ? table->first_cols : c->ideal;
+
+    return table->first_cols > 0 && column == table->first && most < c->max ? most : c->max;
+}
+
+static int
+grow_first(const struct table *table, struct table_layout *layout, int room)
+{
+    for (int i = 0; i < layout->count && table->first_cols > 0 && room > 0; i++) {
+        int step = most_width(table, layout->column[i]) - layout->width[i];
+        if (layout->column[i] != table->first || step <= 0)
+            continue;
+        step = step < room ? step : room;
+        layout->width[i] += step;
+        room -= step;
+    }
+    return room;
+}
+
 /* Shares what is left among the columns that grow; the places, on the right, come first. */
 static void
 grow(const struct table *table, struct table_layout *layout, int room)
 {
     bool moved = true;
 
+    room = grow_first(table, layout, room);
+
     while (room > 0 && moved) {
         moved = false;
         for (int i = layout->count - 1; i >= 0 && room > 0; i--) {
             const struct table_column *c = &table->columns[layout->column[i]];
             int step = c->grow < room ? c->grow : room;
-            if (step > c->max - layout->width[i])
-                step = c->max - layout->width[i];
+            int most = most_width(table, layout->column[i]);
+            if (step > most - layout->width[i])
+                step = most - layout->width[i];
             if (step <= 0)
                 continue;
             layout->width[i] += step;

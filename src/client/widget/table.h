@@ -29,6 +29,8 @@ struct table {
     uint32_t hidden; /* bit i: column i was switched off */
     int scroll;      /* unpinned columns scrolled off to the left */
     int keep;        /* a column that stays wherever there is room for its least, unless hidden */
+    int first;       /* a column that has what is left over before others, but no more than.. */
+    int first_cols;  /* ..this width; 0: there is none */
 };
 
 struct table_layout {
