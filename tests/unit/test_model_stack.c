@@ -286,6 +286,9 @@ test_describes_every_outcome(void **state)
         assert_null(strchr(text, '\x1b'));
         (void)strcpy(before, text);
     }
+    result.outcome = LOOPTOP_OUTCOME_PENDING; /* it is not over */
+    cancel_describe(&result, text, sizeof(text));
+    assert_non_null(strstr(text, "waits for the loop: it will be cancelled when the loop gets to"));
 }
 
 int
