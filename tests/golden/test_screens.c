@@ -90,6 +90,7 @@ tasks_marked(void **state)
 
     (void)state;
     fixture_model(&model, 10000);
+    model.status.tasks = 9980; /* the rest has ended */
     model_set_filter(&model, "state:wait age>30s");
     model.page.matched = 300;
     window_move(&model.window, &model.page, 2);
@@ -111,6 +112,7 @@ tasks_away(void **state)
 
     (void)state;
     fixture_model(&model, 10000);
+    model.status.tasks = 9980; /* the rest has ended */
     window_move(&model.window, &model.page, 30);
     model.window.away = 950;
     model.page.offset = 8; /* the first rows have not arrived */

@@ -102,17 +102,30 @@ draw_tab_names(const struct view_ops *current, struct surface *surface, struct r
     return x;
 }
 
+/* How many rows there are: tasks that live, as the header counts them, and those that ended. */
+static void
+count_words(const struct model *model, char *out, size_t size)
+{
+    unsigned long long total = model->page.total, live = total;
+
+    if (model->have_status && model->status.tasks < total)
+        live = model->status.tasks;
+    if (model->query.filter)
+        snprintf(out, size, "%llu of %llu", (unsigned long long)model->page.matched, total);
+    else if (live < total)
+        snprintf(out, size, "%llu task%s + %llu ended", live, WORDS_PLURAL(live), total - live);
+    else
+        snprintf(out, size, "%llu task%s", live, WORDS_PLURAL(live));
+}
+
 static void
 add_counts(const struct model *model, struct strip *strip)
 {
-    unsigned long long matched = model->page.matched, total = model->page.total;
-    struct strip_item *item;
+    unsigned long long matched = model->page.matched;
+    char counts[96];
 
-    if (model->query.filter)
-        item = strip_add(strip, 0, "", ROLE_TAB, "%llu of %llu", matched, total);
-    else
-        item = strip_add(strip, 0, "", ROLE_TAB, "%llu task%s", total, WORDS_PLURAL(total));
-    item->right = true;
+    count_words(model, counts, sizeof counts);
+    strip_add(strip, 0, "", ROLE_TAB, "%s", counts)->right = true;
     if (model->window.away >= 0)
         strip_add(strip, 1, "", ROLE_TAB, "task %llu is at row %lld",
             (unsigned long long)model->window.focus, (long long)model->window.away + 1);
