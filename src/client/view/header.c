@@ -16,7 +16,8 @@
 #include "client/widget/strip.h"
 
 #define LABEL_COLS 7
-#define VALUE_COLS 7
+#define VALUE_COLS 9
+#define LAG_SPAN "1s" /* the lag of now is the largest of so long: looptop-protocol(7) */
 #define SECONDS_A_BAR 4
 
 static int
@@ -145,6 +146,7 @@ draw_lag(const struct model *model, struct surface *surface, struct rect at)
     busy.error = 90;
     int x = draw_graph(surface, at, "lag", &lag, words_lag_role(loop->lag_now_ns),
         words_duration(figure, loop->lag_now_ns));
+    surface_put(surface, x - 1 - VALUE_COLS, at.y, ROLE_HEADER_LABEL, LAG_SPAN);
     strip_add(&strip, 4, "p50", ROLE_DEFAULT, "%s", words_duration(figure, loop->lag_p50_ns))
         ->width = 6;
     strip_add(&strip, 1, "p99", words_lag_role(loop->lag_p99_ns), "%s",
@@ -347,7 +349,7 @@ draw_short(const struct model *model, struct surface *surface, struct rect at, b
     if (alone)
         strip_add(&strip, 3, "", ROLE_HEADER_NAME, "%s", model->name);
     if (loop) {
-        strip_add(&strip, 0, "lag", words_lag_role(loop->lag_now_ns), "%s",
+        strip_add(&strip, 0, "lag " LAG_SPAN, words_lag_role(loop->lag_now_ns), "%s",
             words_duration(figure, loop->lag_now_ns))
             ->width = 6;
         strip_add(&strip, 5, "p99", words_lag_role(loop->lag_p99_ns), "%s",

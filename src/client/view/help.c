@@ -32,6 +32,7 @@ static const char *const signs[][2] = {
     {"≥", "at least: the task is older than the agent"},
     {"—", "not known, or does not apply"},
     {"▌ •", "selected; tagged"},
+    {"lag 1s", "the largest lag of the last second; p50, p99 and max are of the last minute"},
 };
 
 static const char *const state_words[LOOPTOP_STATES] = {"no step yet", "queued to run",
