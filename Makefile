@@ -175,7 +175,7 @@ agent_obj_$(1) := $$(patsubst %.c,$(O)/$(1)/%.o,$(agent_src))
 
 $(O)/$(1)/%.o: %.c $(BUILD)/flags.stamp $(BUILD)/pythons.mk
 	@mkdir -p $$(@D)
-	$$(call say,CC,$$< ($(1)))$$(compile) $$(AGENT_INC_$(1)) -c -o $$@ $$<
+	$$(call say,CC,$$< ($(1)))$$(compile) -DNDEBUG $$(AGENT_INC_$(1)) -c -o $$@ $$<
 
 $(BUILD)/agent/$(AGENT_SO_$(1)): $$(agent_obj_$(1)) $(call objects,$(shared_src) $(agent_platform_src) $(cjson)) \
 	src/agent/exports.map

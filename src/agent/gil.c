@@ -263,9 +263,11 @@ run_period(void)
         give_gil();
         return;
     }
-    bool blocks = memory_blocks_due(), probe = loops_want_probe();
-    if (blocks || probe) {
+    bool blocks = memory_blocks_due(), probe = loops_want_probe(), stopped = loops_have_stopped();
+    if (blocks || probe || stopped) {
         take_gil();
+        if (stopped)
+            loops_find_closed();
         if (probe)
             loops_probe();
         if (blocks)

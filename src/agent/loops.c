@@ -225,30 +225,55 @@ loops_reset(void)
     loops_thread.loop = NULL;
 }
 
-/* As the loop itself says: asyncio's keeps the thread that runs it, uvloop's is asked (C code). */
+/*
+ * What a loop says of itself: uvloop's is asked (C code), of asyncio's the attribute is read, where
+ * reading it runs no code.
+ */
 static bool
-says_running(const struct loop *loop)
+says(const struct loop *loop, const char *method, const char *attribute)
 {
     PyObject *answer;
     if (loop->is_uvloop)
-        answer = PyObject_CallMethod(loop->object, "is_running", NULL);
+        answer = PyObject_CallMethod(loop->object, method, NULL);
     else if (Py_TYPE(loop->object)->tp_getattro == PyObject_GenericGetAttr)
-        answer = PyObject_GetAttrString(loop->object, "_thread_id");
+        answer = PyObject_GetAttrString(loop->object, attribute);
     else
         return false;
-    bool running = answer != NULL && answer != Py_None && answer != Py_False;
+    bool yes = answer != NULL && answer != Py_None && answer != Py_False;
     Py_XDECREF(answer);
     PyErr_Clear();
-    return running;
+    return yes;
+}
+
+static bool
+is_stopped(const struct loop *loop)
+{
+    return loop->id != 0 && loop->object != NULL && loop->state == LOOP_STOPPED;
 }
 
 void
 loops_find_running(void)
 {
     for (size_t i = 1; i < LOOPS_MAX; i++)
-        if (loops[i].id != 0 && loops[i].object != NULL && loops[i].state == LOOP_STOPPED &&
-            says_running(&loops[i]))
+        if (is_stopped(&loops[i]) && says(&loops[i], "is_running", "_thread_id"))
             STORE(loops[i].state, LOOP_RUNNING);
+}
+
+void
+loops_find_closed(void)
+{
+    for (size_t i = 1; i < LOOPS_MAX; i++)
+        if (is_stopped(&loops[i]) && says(&loops[i], "is_closed", "_closed"))
+            STORE(loops[i].state, LOOP_CLOSED);
+}
+
+bool
+loops_have_stopped(void)
+{
+    for (size_t i = 1; i < LOOPS_MAX; i++)
+        if (LOAD(loops[i].id) != 0 && LOAD(loops[i].state) == LOOP_STOPPED)
+            return true;
+    return false;
 }
 
 uint64_t

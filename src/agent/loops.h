@@ -108,6 +108,12 @@ loops_index(const struct loop *loop)
     return (unsigned)(loop - loops);
 }
 
+/* Marks stopped loops that say that they are closed. GIL held. */
+void loops_find_closed(void);
+
+/* Whether there are stopped loops. Any thread. */
+bool loops_have_stopped(void);
+
 /* Counts one lag. Hooks, or the probe. */
 void loops_lag(struct loop *loop, uint64_t ns);
 
