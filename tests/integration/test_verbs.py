@@ -167,6 +167,22 @@ def test_every_option_is_in_the_manual():
             assert re.search(r"Fl %s\b|, %s\b" % (option[1:], option[1:]), manual), option
 
 
+def test_every_option_of_the_synopsis_is_known():
+    synopsis = (ROOT / "man/looptop.1").read_text().split(".Sh SYNOPSIS")[1].split(".Sh ")[0]
+    seen = set()
+    for form in synopsis.split(".Nm looptop\n"):
+        verbs = re.findall(r"^\.Cm (.*)$", form, re.M)
+        for verb in verbs[0].split(" | ") if verbs else []:
+            seen.add(verb)
+            text = looptop(verb, "--help").stdout
+            for flags in re.findall(r"^\.Op Fl (\S+)", form, re.M):
+                if flags.startswith("-"):
+                    assert flags == "-" or re.search(r" -%s\b" % flags, text), (verb, flags)
+                else:
+                    assert all(" -%s, --" % flag in text for flag in flags), (verb, flags)
+    assert seen == set(VERBS)
+
+
 # ---- what they print
 
 
