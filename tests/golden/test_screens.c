@@ -268,6 +268,7 @@ popups(void **state)
     (void)state;
     fixture_model(&model, 100);
     check_sizes("help", &model, &help_view);
+    check("help", &model, 160, 40, false, &help_view);
     check("help", &model, 200, 50, false, &help_view);
     check_sizes("sort", &model, &sort_menu_view);
     model.hidden_columns = 1u << 4;

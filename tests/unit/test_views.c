@@ -133,6 +133,17 @@ menus(void **state)
     press(KEYS_SPACE);
     assert_int_equal(action.kind, ACTION_HIDE_COLUMN);
     assert_int_equal(action.amount, columns_count - 1);
+    view_resize(&view, &model, 40, 9);
+    static const struct {
+        int key, column;
+    } moves[] = {{KEYS_HOME, 0}, {KEYS_PAGE_DOWN, 7}, {KEYS_PAGE_DOWN, 14}, {KEYS_PAGE_UP, 7},
+        {KEYS_PAGE_UP, 0}, {KEYS_PAGE_UP, 0}, {KEYS_END, 14}, {KEYS_PAGE_DOWN, 14}};
+    for (size_t i = 0; i < sizeof moves / sizeof *moves; i++) {
+        press(moves[i].key);
+        assert_int_equal(action.kind, ACTION_REDRAW);
+        press(KEYS_SPACE);
+        assert_int_equal(action.amount, moves[i].column);
+    }
     view_close(&view);
 }
 

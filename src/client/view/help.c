@@ -12,7 +12,9 @@
 #include "looptop/version.h"
 
 #define KEYS_COLS 26
+#define LINES_MAX 10000 /* more than there are */
 #define TWO_COLUMNS 160 /* from this width on */
+#define GAP_COLS 3      /* between them */
 
 struct help_state {
     int scroll;
@@ -23,7 +25,8 @@ static const struct binding bindings[] = {
     {{KEYS_DOWN, 'j'}, ACTION_SCROLL, 1, 0, "", NULL},
     {{KEYS_PAGE_UP}, ACTION_PAGE, -1, 0, "", "scroll by screens"},
     {{KEYS_PAGE_DOWN, KEYS_SPACE}, ACTION_PAGE, 1, 0, "", NULL},
-    {{KEYS_HOME, 'g'}, ACTION_FIRST, 0, 0, "", "first line"},
+    {{KEYS_HOME, 'g'}, ACTION_FIRST, 0, 0, "", "first line, last line"},
+    {{KEYS_END, 'G'}, ACTION_LAST, 0, 0, "", NULL},
     {{KEYS_ESCAPE, 'q', '?'}, ACTION_BACK, 0, 1, "back", "back"},
 };
 
@@ -47,28 +50,53 @@ static const char *const filter_lines[][2] = {
     {"word", "looks in name, coroutine, waiting on and at"},
 };
 
+/* One column of the help. */
 struct page {
     struct surface *surface; /* NULL: lines are only counted */
     struct rect area;
-    int columns; /* of lines, side by side */
     int scroll, lines;
 };
 
 static void
+put_line(struct page *page, enum role role, const char *keys, int indent, const char *words, int n)
+{
+    int y = page->area.y + page->lines++ - page->scroll;
+
+    if (!page->surface || y < page->area.y || y >= page->area.y + page->area.h)
+        return;
+    surface_fit(page->surface, page->area.x, y, page->area.w, FIT_START, role, keys);
+    surface_printf(page->surface, page->area.x + indent, y, ROLE_DEFAULT, "%.*s", n, words);
+}
+
+/* How many bytes of the words, which are ASCII but for some signs, go into a line. */
+static int
+line_bytes(const char *words, int columns)
+{
+    int n = (int)strlen(words), space;
+
+    if (n <= columns || columns <= 0)
+        return n;
+    for (space = columns; space > 0 && words[space] != ' '; space--)
+        ;
+    return space > 0 ? space : n;
+}
+
+/* Keys and what they do, in as many lines as it takes. */
+static void
 help_line(struct page *page, enum role role, const char *keys, const char *words)
 {
-    int line = page->lines++ - page->scroll;
+    int least = glyph_columns(keys, false, page->area.w) + 1;
+    int indent = page->area.w < 3 * KEYS_COLS ? page->area.w / 3 : KEYS_COLS;
 
-    if (!page->surface || line < 0 || line >= page->area.h * page->columns)
-        return;
-    int cols = page->area.w / page->columns;
-    int x = page->area.x + line / page->area.h * cols, y = page->area.y + line % page->area.h;
-    int end = x + cols;
-    int columns = surface_columns(page->surface, keys);
-    surface_put(page->surface, x, y, role, keys);
-    int keys_cols = cols < 3 * KEYS_COLS ? cols / 3 : KEYS_COLS;
-    x += columns < keys_cols ? keys_cols : columns + 1;
-    surface_fit(page->surface, x, y, end - x, FIT_START, ROLE_DEFAULT, words);
+    if (least > indent)
+        indent = least;
+    do {
+        int n = line_bytes(words, page->area.w - indent);
+        put_line(page, role, keys, indent, words, n);
+        words += n;
+        words += *words == ' ';
+        keys = "";
+    } while (*words);
 }
 
 static void
@@ -87,7 +115,7 @@ help_bindings(struct page *page, const char *title, struct bindings table)
 }
 
 static void
-help_signs(struct page *page)
+help_states(struct page *page)
 {
     help_line(page, ROLE_BOX_TITLE, "States and signs", "");
     for (int i = 0; i < LOOPTOP_STATES; i++)
@@ -96,25 +124,90 @@ help_signs(struct page *page)
     for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
         help_line(page, ROLE_STRONG, signs[i][0], signs[i][1]);
     help_line(page, ROLE_DEFAULT, "", "");
+}
+
+static void
+help_filter(struct page *page)
+{
     help_line(page, ROLE_BOX_TITLE, "Filter and find", "");
     for (size_t i = 0; i < sizeof filter_lines / sizeof *filter_lines; i++)
         help_line(page, ROLE_STRONG, filter_lines[i][0], filter_lines[i][1]);
 }
 
 static int
-help_lines(struct page *page)
+sections(void)
 {
-    help_bindings(page, "Everywhere", registry_common);
-    for (int i = 0; registry_views[i]; i++)
-        help_bindings(page, registry_views[i]->title, registry_views[i]->bindings);
-    help_signs(page);
-    return page->lines;
+    int views = 0;
+
+    while (registry_views[views])
+        views++;
+    return views + 3;
+}
+
+static void
+help_section(struct page *page, int section)
+{
+    int views = sections() - 3;
+
+    if (section == 0)
+        help_bindings(page, "Everywhere", registry_common);
+    else if (section <= views)
+        help_bindings(
+            page, registry_views[section - 1]->title, registry_views[section - 1]->bindings);
+    else if (section == views + 1)
+        help_states(page);
+    else
+        help_filter(page);
 }
 
 static int
-columns_of(int width)
+section_lines(struct rect area, int from, int to)
 {
-    return width >= TWO_COLUMNS ? 2 : 1;
+    struct page page = {.area = area};
+
+    for (int i = from; i < to; i++)
+        help_section(&page, i);
+    return page.lines;
+}
+
+/*
+ * Draws from the scrolled line on; sections stand in one column or whole in one of two. Returns the
+ * lines of the longer column. surface NULL: they are only counted.
+ */
+static int
+help_lines(struct surface *surface, struct rect in, int scroll)
+{
+    int all = sections(), first = all, most;
+    struct rect left = in, right = in;
+
+    if (in.w < TWO_COLUMNS - 4) {
+        most = section_lines(in, 0, all);
+    } else {
+        left.w = right.w = (in.w - GAP_COLS) / 2;
+        right.x = in.x + in.w - right.w;
+        most = section_lines(left, 0, all);
+        for (int i = 1; i < all; i++) {
+            int l = section_lines(left, 0, i), r = section_lines(left, i, all);
+            if ((l > r ? l : r) >= most)
+                continue;
+            most = l > r ? l : r;
+            first = i;
+        }
+    }
+    struct page pages[] = {{surface, left, scroll, 0}, {surface, right, scroll, 0}};
+    for (int i = 0; i < all && surface; i++)
+        help_section(&pages[i >= first], i);
+    return most;
+}
+
+static struct rect
+help_inside(struct rect area)
+{
+    struct rect in = rect_inside(area);
+
+    in.x++;
+    in.w = in.w > 2 ? in.w - 2 : 0;
+    return in;
 }
 
 static void
@@ -122,18 +215,14 @@ help_draw(
     const struct view *view, const struct model *model, struct surface *surface, struct rect area)
 {
     const struct help_state *state = view->state;
-    struct rect in = rect_inside(area);
+    struct rect in = help_inside(area);
 
     (void)model;
     surface_fill(surface, area, ROLE_DEFAULT, NULL);
     surface_box(surface, area, "looptop " LOOPTOP_VERSION);
-    in.x++;
-    in.w -= 2;
     struct rect former = surface_clip(surface, in);
-    struct page page = {surface, in, columns_of(area.w), state->scroll, 0};
-    int lines = help_lines(&page);
+    int more = help_lines(surface, in, state->scroll) - state->scroll - in.h;
     surface_unclip(surface, former);
-    int more = lines - state->scroll - in.h * page.columns;
     if (more > 0 && area.w > 12)
         surface_printf(
             surface, area.x + area.w - 12, area.y + area.h - 1, ROLE_BOX, " %d more ", more);
@@ -143,7 +232,7 @@ static void
 help_key(struct view *view, const struct model *model, int key, struct action *ret_action)
 {
     struct help_state *state = view->state;
-    struct page page = {0};
+    struct rect area = {0, 0, view->cols, view->rows};
     int rows = view->rows > 3 ? view->rows - 2 : 1;
 
     (void)model;
@@ -154,9 +243,11 @@ help_key(struct view *view, const struct model *model, int key, struct action *r
         state->scroll += (int)ret_action->amount * rows;
     else if (ret_action->kind == ACTION_FIRST)
         state->scroll = 0;
+    else if (ret_action->kind == ACTION_LAST)
+        state->scroll = LINES_MAX;
     else
         return;
-    int most = help_lines(&page) - rows * columns_of(view->cols);
+    int most = help_lines(NULL, help_inside(area), 0) - rows;
     if (state->scroll > most)
         state->scroll = most;
     if (state->scroll < 0)

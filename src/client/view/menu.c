@@ -15,6 +15,10 @@ struct menu_state {
 static const struct binding sort_bindings[] = {
     {{KEYS_UP, 'k'}, ACTION_MOVE, -1, 0, "", "move"},
     {{KEYS_DOWN, 'j'}, ACTION_MOVE, 1, 0, "", NULL},
+    {{KEYS_PAGE_UP}, ACTION_PAGE, -1, 0, "", "move by screens"},
+    {{KEYS_PAGE_DOWN}, ACTION_PAGE, 1, 0, "", NULL},
+    {{KEYS_HOME, 'g'}, ACTION_FIRST, 0, 0, "", "first, last"},
+    {{KEYS_END, 'G'}, ACTION_LAST, 0, 0, "", NULL},
     {{KEYS_ENTER}, ACTION_SORT, 0, 1, "sort", "sort by this column"},
     {{'I'}, ACTION_INVERT, 0, 3, "invert", "invert the order"},
     {{KEYS_ESCAPE, 'q', KEYS_F6}, ACTION_BACK, 0, 2, "back", "back"},
@@ -23,6 +27,10 @@ static const struct binding sort_bindings[] = {
 static const struct binding column_bindings[] = {
     {{KEYS_UP, 'k'}, ACTION_MOVE, -1, 0, "", "move"},
     {{KEYS_DOWN, 'j'}, ACTION_MOVE, 1, 0, "", NULL},
+    {{KEYS_PAGE_UP}, ACTION_PAGE, -1, 0, "", "move by screens"},
+    {{KEYS_PAGE_DOWN}, ACTION_PAGE, 1, 0, "", NULL},
+    {{KEYS_HOME, 'g'}, ACTION_FIRST, 0, 0, "", "first, last"},
+    {{KEYS_END, 'G'}, ACTION_LAST, 0, 0, "", NULL},
     {{KEYS_SPACE, KEYS_ENTER}, ACTION_HIDE_COLUMN, 0, 1, "show or hide", "show or hide the column"},
     {{KEYS_ESCAPE, 'q', KEYS_F2}, ACTION_BACK, 0, 2, "back", "back"},
 };
@@ -39,20 +47,43 @@ menu_init(struct view *view, const struct model *model)
     return 0;
 }
 
+/* Stays in the list: only single steps go round its ends. */
+static void
+move_to(struct menu_state *state, int cursor)
+{
+    state->cursor = cursor < 0 ? 0 : cursor >= columns_count ? columns_count - 1 : cursor;
+}
+
 static void
 menu_key(struct view *view, const struct model *model, int key, struct action *ret_action)
 {
     struct menu_state *state = view->state;
+    int rows = view->rows > 3 ? view->rows - 2 : 1; /* less the frame */
 
     (void)model;
     view_bound(view->ops->bindings, key, ret_action);
-    if (ret_action->kind == ACTION_MOVE) {
+    switch (ret_action->kind) {
+    case ACTION_MOVE:
         state->cursor += (int)ret_action->amount;
         state->cursor = (state->cursor + columns_count) % columns_count;
-        ret_action->kind = ACTION_REDRAW;
-    } else if (ret_action->kind == ACTION_SORT || ret_action->kind == ACTION_HIDE_COLUMN) {
+        break;
+    case ACTION_PAGE:
+        move_to(state, state->cursor + (int)ret_action->amount * rows);
+        break;
+    case ACTION_FIRST:
+        move_to(state, 0);
+        break;
+    case ACTION_LAST:
+        move_to(state, columns_count - 1);
+        break;
+    case ACTION_SORT:
+    case ACTION_HIDE_COLUMN:
         ret_action->amount = state->cursor;
+        return;
+    default:
+        return;
     }
+    ret_action->kind = ACTION_REDRAW;
 }
 
 static const char *
