@@ -36,12 +36,22 @@ help(void)
                  "since when.\n\nverbs:\n");
     for (size_t i = 0; i < VERBS_COUNT; i++)
         (void)printf("  %-8s %s\n", verbs[i]->name, verbs[i]->summary);
-    (void)printf("\noptions:\n"
-                 "  --help     this text; `looptop VERB --help` for one verb\n"
-                 "  --version  version of looptop\n"
-                 "\nexit status: 0 done, 1 the thing asked for is not so, 2 usage, "
-                 "3 cannot connect\n");
+    (void)printf(
+        "\noptions:\n"
+        "  --help     this text; `looptop VERB --help` or `looptop help VERB` for one verb\n"
+        "  --version  version of looptop\n"
+        "\nexit status: 0 done, 1 the thing asked for is not so, 2 usage, "
+        "3 cannot connect\n");
     return VERB_DONE;
+}
+
+static const struct verb *
+find_verb(const char *word)
+{
+    for (size_t i = 0; i < VERBS_COUNT; i++)
+        if (strcmp(word, verbs[i]->name) == 0)
+            return verbs[i];
+    return NULL;
 }
 
 static size_t
@@ -96,25 +106,41 @@ unknown_verb(const char *word)
     return verb_fail(VERB_USAGE, "no verb '%s': see `looptop --help`", word);
 }
 
+/* looptop help [VERB] */
+static int
+help_on(int argc, char **argv)
+{
+    const struct verb *verb = argc > 0 ? find_verb(argv[0]) : NULL;
+
+    if (argc > 1)
+        return verb_fail(VERB_USAGE, "help: '%s' is one argument too many", argv[1]);
+    if (argc == 0)
+        return help();
+    return verb ? verb_help(verb) : unknown_verb(argv[0]);
+}
+
 static int
 run(int argc, char **argv)
 {
     static char list[] = "ls", *no_arguments[] = {list, NULL};
     const char *word = argc > 1 ? argv[1] : NULL;
+    const struct verb *verb;
 
     if (!word)
         return verb_ls.run(&verb_ls, 1, no_arguments);
-    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0)
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
         return help();
+    if (strcmp(word, "help") == 0)
+        return help_on(argc - 2, argv + 2);
     if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
         (void)printf("looptop %s\n", LOOPTOP_VERSION);
         return VERB_DONE;
     }
     if (isdigit((unsigned char)word[0]))
         return verb_top.run(&verb_top, argc, argv);
-    for (size_t i = 0; i < VERBS_COUNT; i++)
-        if (strcmp(word, verbs[i]->name) == 0)
-            return verbs[i]->run(verbs[i], argc - 1, argv + 1);
+    verb = find_verb(word);
+    if (verb)
+        return verb->run(verb, argc - 1, argv + 1);
     if (word[0] == '-')
         return verb_fail(VERB_USAGE, "unknown option '%s': see `looptop --help`", word);
     return unknown_verb(word);

@@ -99,10 +99,19 @@ def test_help_and_version():
     assert looptop("--version").stdout == "looptop %s\n" % version
 
 
+def test_help_as_a_word():
+    done, option = looptop("help"), looptop("--help")
+    assert (done.returncode, done.stdout, done.stderr) == (0, option.stdout, "")
+    assert_says(looptop("help", "stak"), 2, "stak", "looptop stack")
+    assert_says(looptop("help", "ps", "ls"), 2, "'ls'")
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_help_of_a_verb(verb):
     done = looptop(verb, "--help")
     assert done.returncode == 0 and done.stderr == ""
+    word = looptop("help", verb)
+    assert (word.returncode, word.stdout, word.stderr) == (0, done.stdout, "")
     assert done.stdout.startswith("usage: looptop %s " % verb)
     # every long option that help names is known, and takes a value where it says so
     for option, value in OPTION.findall(done.stdout):
@@ -180,7 +189,7 @@ def test_every_option_of_the_synopsis_is_known():
                     assert flags == "-" or re.search(r" -%s\b" % flags, text), (verb, flags)
                 else:
                     assert all(" -%s, --" % flag in text for flag in flags), (verb, flags)
-    assert seen == set(VERBS)
+    assert seen == {"help", *VERBS}
 
 
 # ---- what they print
