@@ -286,10 +286,13 @@ check_cancel(struct model *model, size_t count, int cols, int rows)
     for (size_t i = 0; i < count; i++)
         tag_of(&model->page.rows[i], &tags[i]);
     fixture_screen(&fixture, model, cols, rows, false);
+    if (model->detail.id)
+        assert_int_equal(view_open(&fixture.screen.detail, &detail_view, model), 0);
     assert_int_equal(view_open(&fixture.screen.popup, &cancel_view, model), 0);
     assert_int_equal(cancel_ask(&fixture.screen.popup, tags, count), 0);
     fixture_draw(&fixture, model);
-    snprintf(name, sizeof name, "cancel-%zu-%dx%d", count, cols, rows);
+    snprintf(name, sizeof name, "cancel%s-%zu-%dx%d", model->detail.id ? "-detail" : "", count,
+        cols, rows);
     golden_check(name, &fixture.surface, cols == 80);
     fixture_screen_done(&fixture);
 }
@@ -298,6 +301,8 @@ static void
 cancel(void **state)
 {
     static const size_t counts[] = {1, 7, 37};
+    static const struct task_site far = {
+        "/srv/orders/a/very/long/path/that/does/not/fit/into/one/line/shop.py", "serve", 228};
     static struct model model;
 
     (void)state;
@@ -305,6 +310,10 @@ cancel(void **state)
     for (size_t i = 0; i < 3; i++)
         for (size_t k = 0; k < SIZES; k++)
             check_cancel(&model, counts[i], sizes[k].cols, sizes[k].rows);
+    model.page.rows[0].at = &far;
+    fixture_detail(&model, 2, 4);
+    for (size_t k = 0; k < SIZES; k++)
+        check_cancel(&model, 1, sizes[k].cols, sizes[k].rows);
     model_done(&model);
 }
 

@@ -7,11 +7,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PATH_BYTES 112 /* of a place */
+
 void
 tags_done(struct tags *tags)
 {
     free(tags->tags);
     memset(tags, 0, sizeof *tags);
+}
+
+/* The end of a path counts: what is too long loses directories. */
+static const char *
+path_end(const char *file)
+{
+    size_t len = strlen(file);
+    const char *slash = len > PATH_BYTES ? strchr(file + len - PATH_BYTES, '/') : NULL;
+
+    return slash ? slash : file;
 }
 
 void
@@ -21,9 +33,11 @@ tag_of(const struct task_row *row, struct tag *ret_tag)
     snprintf(ret_tag->name, sizeof ret_tag->name, "%s", row->name);
     snprintf(
         ret_tag->coroutine, sizeof ret_tag->coroutine, "%s", row->coroutine ? row->coroutine : "");
-    if (row->at)
-        snprintf(ret_tag->at, sizeof ret_tag->at, "%.120s:%u %.60s", row->at->file, row->at->line,
-            row->at->function);
+    if (!row->at)
+        return;
+    const char *file = path_end(row->at->file);
+    snprintf(ret_tag->at, sizeof ret_tag->at, "%s%.*s:%u %.60s", file == row->at->file ? "" : "…",
+        PATH_BYTES, file, row->at->line, row->at->function);
 }
 
 static size_t

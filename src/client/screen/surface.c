@@ -89,6 +89,12 @@ rect_inside(struct rect r)
 }
 
 struct rect
+rect_outside(struct rect r)
+{
+    return (struct rect){r.x - 1, r.y - 1, r.w + 2, r.h + 2};
+}
+
+struct rect
 rect_centre(struct rect around, int w, int h)
 {
     if (w > around.w)

@@ -82,6 +82,9 @@ void surface_box(struct surface *surface, struct rect rect, const char *title);
 /* The part of the rect inside a frame. */
 struct rect rect_inside(struct rect rect);
 
+/* The rect and one cell around it. */
+struct rect rect_outside(struct rect rect);
+
 struct rect rect_intersect(struct rect a, struct rect b);
 
 /* A w x h rect in the middle of another, never larger than it. */

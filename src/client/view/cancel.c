@@ -19,6 +19,7 @@
 
 #define NAMED_MAX 5 /* tasks named; of more, their number */
 #define BOX_COLS 76
+#define PLACE_COLS 24 /* with less room beside the words the place has a line of its own */
 #define DEFAULT_MESSAGE "looptop"
 
 enum focus { FOCUS_NUMBER, FOCUS_MESSAGE, FOCUS_CANCEL, FOCUS_LEAVE, FOCUSES };
@@ -122,27 +123,49 @@ cancel_key(struct view *view, const struct model *model, int key, struct action 
         ret_action->kind = ACTION_BACK;
 }
 
-/* Lines that are always there: effect, message, number, buttons. */
+#define EFFECT "It receives CancelledError at "
+
 static int
-fixed_rows(const struct cancel_state *state)
+box_cols(struct rect area)
 {
-    return state->count > CANCEL_TYPED ? 4 : 3;
+    return area.w >= BOX_COLS + 12 ? BOX_COLS : area.w;
+}
+
+/* Columns inside the frame, with air beside it. */
+static int
+inner_cols(int cols)
+{
+    return cols > 4 ? cols - 4 : 0;
+}
+
+static bool
+place_apart(const struct cancel_state *state, int cols)
+{
+    return state->count == 1 && state->tags[0].at[0] &&
+           inner_cols(cols) < (int)strlen(EFFECT) + PLACE_COLS;
+}
+
+/* Lines that are always there in a box so wide: effect, message, number, buttons. */
+static int
+fixed_rows(const struct cancel_state *state, int cols)
+{
+    return 3 + (state->count > CANCEL_TYPED) + place_apart(state, cols);
 }
 
 /* Lines of the box where there is room for all, blank ones and the frame included. */
 static int
-box_rows(const struct cancel_state *state)
+box_rows(const struct cancel_state *state, int cols)
 {
     size_t named = state->count < NAMED_MAX ? state->count : NAMED_MAX;
 
-    return (int)named + (state->count > NAMED_MAX) + fixed_rows(state) + 4;
+    return (int)named + (state->count > NAMED_MAX) + fixed_rows(state, cols) + 4;
 }
 
 static struct rect
 box_of(const struct cancel_state *state, struct rect area)
 {
-    int cols = area.w >= BOX_COLS + 12 ? BOX_COLS : area.w;
-    int rows = box_rows(state);
+    int cols = box_cols(area);
+    int rows = box_rows(state, cols);
 
     /* on a low screen the air goes first */
     if (rows > area.h)
@@ -151,9 +174,9 @@ box_of(const struct cancel_state *state, struct rect area)
 }
 
 static int
-draw_names(const struct cancel_state *state, struct surface *surface, struct rect in)
+draw_names(const struct cancel_state *state, struct surface *surface, struct rect in, int fixed)
 {
-    int room = in.h - fixed_rows(state), y = in.y;
+    int room = in.h - fixed, y = in.y;
     size_t named = state->count < NAMED_MAX ? state->count : NAMED_MAX;
 
     while (named > 1 && (int)named + (state->count > named) > room)
@@ -170,18 +193,40 @@ draw_names(const struct cancel_state *state, struct surface *surface, struct rec
     return y;
 }
 
-static int
-draw_effect(const struct cancel_state *state, struct surface *surface, struct rect in, int y)
+/* A place in so many columns: directories go first, then its start, marked by `…`. */
+static void
+draw_place(const char *at, struct surface *surface, int x, int y, int width)
 {
-    char text[300];
+    const char *rest = at, *slash;
+    char text[256];
 
-    if (state->count > 1)
-        snprintf(text, sizeof text, "Each receives CancelledError where it waits.");
-    else if (state->tags[0].at[0])
-        snprintf(text, sizeof text, "It receives CancelledError at %s", state->tags[0].at);
+    snprintf(text, sizeof text, "%s", at);
+    while (surface_columns(surface, text) > width && (slash = strchr(rest + 1, '/')) != NULL) {
+        rest = slash;
+        snprintf(text, sizeof text, "…%s", rest);
+    }
+    surface_fit(surface, x, y, width, FIT_END, ROLE_DEFAULT, text);
+}
+
+static int
+draw_effect(
+    const struct cancel_state *state, struct surface *surface, struct rect in, int y, bool apart)
+{
+    const char *at = state->count == 1 ? state->tags[0].at : "";
+    int x = in.x, end = in.x + in.w;
+
+    if (!*at) {
+        surface_fit(surface, x, y, in.w, FIT_START, ROLE_DEFAULT,
+            state->count > 1 ? "Each receives CancelledError where it waits."
+                             : "It receives CancelledError where it waits.");
+        return y + 1;
+    }
+    int after = surface_put(surface, x, y, ROLE_DEFAULT, EFFECT);
+    if (apart)
+        y++;
     else
-        snprintf(text, sizeof text, "It receives CancelledError where it waits.");
-    surface_fit(surface, in.x, y, in.w, FIT_START, ROLE_DEFAULT, text);
+        x = after;
+    draw_place(at, surface, x, y, end - x);
     return y + 1;
 }
 
@@ -219,16 +264,17 @@ draw_box(const struct cancel_state *state, struct surface *surface, struct rect 
 {
     struct rect box = box_of(state, area), in = rect_inside(box);
     char title[64], label[64];
-    bool roomy = box.h >= box_rows(state);
+    bool apart = place_apart(state, box.w), roomy = box.h >= box_rows(state, box.w);
     int message_x, number_x = 0, number_y = 0;
 
     snprintf(title, sizeof title, "Cancel %zu task%s?", state->count, WORDS_PLURAL(state->count));
-    surface_fill(surface, box, ROLE_DEFAULT, NULL);
+    surface_fill(surface, rect_outside(box), ROLE_DEFAULT, NULL);
     surface_box(surface, box, title);
     in.x++;
-    in.w -= 2;
+    in.w = inner_cols(box.w);
     struct rect former = surface_clip(surface, in);
-    int y = draw_effect(state, surface, in, draw_names(state, surface, in)) + roomy;
+    int y = draw_names(state, surface, in, fixed_rows(state, box.w));
+    y = draw_effect(state, surface, in, y, apart) + roomy;
     int message_y = y++;
     message_x = draw_field(
         &state->message, "Message:", state->focus == FOCUS_MESSAGE, surface, in, message_y);

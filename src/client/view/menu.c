@@ -106,7 +106,7 @@ menu_draw(
     struct rect box = rect_centre(area, cols, columns_count + 2), in = rect_inside(box);
     int first = state->cursor >= in.h ? state->cursor - in.h + 1 : 0;
 
-    surface_fill(surface, box, ROLE_DEFAULT, NULL);
+    surface_fill(surface, rect_outside(box), ROLE_DEFAULT, NULL);
     surface_box(surface, box, view->ops->title);
     for (int i = 0; i < in.h && first + i < columns_count; i++) {
         int column = first + i, y = in.y + i;
