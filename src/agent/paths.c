@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * See paths.h. Three caches by pointer or hash, each open-addressed: codes (with a strong reference
- * each), types (strong) and paths. When one is three quarters full all of them are emptied
- * together: a path's hash is only good as long as its codes are held.
+ * See paths.h. Caches by pointer or hash, each open-addressed and all of them valid only for the
+ * current generation: a new one begins when a code object that they know is freed (its address may
+ * be another's soon) or when one of them is nearly full. Nothing of the application is kept alive:
+ * codes tell when they go, names of types and coroutines are compared with what they were.
  */
 #include "agent/paths.h"
 
@@ -12,26 +13,31 @@
 
 #define SLOTS 8192u
 #define SLOTS_FULL (SLOTS / 4 * 3)
+#define RUNNING_MAX 200 /* innermost frames of a running task that are looked at */
 
 /* Whose code it is; the deepest frame of the highest rank is where a task stands. */
 enum rank { RANK_STDLIB, RANK_LIBRARY, RANK_USER };
 
 struct known_code {
-    PyCodeObject *code; /* strong */
+    const PyCodeObject *code;
+    uint32_t generation;
     uint32_t file, function;
     enum rank rank;
 };
 struct known_site {
-    PyCodeObject *code; /* held by codes */
+    const PyCodeObject *code;
+    uint32_t generation;
     int lasti;
     uint32_t site;
 };
 struct known_object {
-    PyObject *object; /* strong */
+    const void *object;
+    uint32_t generation;
     uint32_t string;
 };
 struct known_path {
     uint64_t hash;
+    uint32_t generation;
     uint32_t at, waiting_on;
 };
 
@@ -39,7 +45,9 @@ static struct known_code codes[SLOTS];
 static struct known_site sites[SLOTS];
 static struct known_object objects[SLOTS]; /* types, and qualified names of coroutines */
 static struct known_path paths[SLOTS];
-static unsigned codes_used, sites_used, objects_used, paths_used;
+static unsigned codes_used, sites_used, objects_used, paths_used; /* of this generation */
+static uint32_t generation = 1;
+static bool unwatched; /* a code is known that will not tell when it goes */
 static char stdlib[1024];
 static size_t stdlib_len;
 
@@ -51,20 +59,22 @@ slot_of(const void *pointer, uint64_t salt)
     return (uint32_t)(h >> 40);
 }
 
-/* Empties all caches when one of them is nearly full. */
+/* Everything known is known no more. Also called when a known code is freed. */
+static void
+forget(void)
+{
+    generation++;
+    codes_used = sites_used = objects_used = paths_used = 0;
+    unwatched = false;
+}
+
+/* Before an entry is added: a full cache would be searched for ever. */
 static void
 make_room(void)
 {
-    if (codes_used < SLOTS_FULL && sites_used < SLOTS_FULL && objects_used < SLOTS_FULL &&
-        paths_used < SLOTS_FULL)
-        return;
-    for (unsigned i = 0; i < SLOTS; i++) {
-        Py_CLEAR(codes[i].code);
-        Py_CLEAR(objects[i].object);
-    }
-    memset(sites, 0, sizeof sites);
-    memset(paths, 0, sizeof paths);
-    codes_used = sites_used = objects_used = paths_used = 0;
+    if (codes_used >= SLOTS_FULL || sites_used >= SLOTS_FULL || objects_used >= SLOTS_FULL ||
+        paths_used >= SLOTS_FULL)
+        forget();
 }
 
 size_t
@@ -112,21 +122,25 @@ rank_of(const char *file)
     return RANK_USER;
 }
 
+/* What is known of a code; valid until the next call. */
 static const struct known_code *
 code_of(PyCodeObject *code)
 {
+    make_room();
     for (uint32_t i = slot_of(code, 0);; i++) {
         struct known_code *known = &codes[i % SLOTS];
-        if (known->code == code)
-            return known;
-        if (known->code != NULL)
+        if (known->generation == generation) {
+            if (known->code == code)
+                return known;
             continue;
+        }
+        *known = (struct known_code){.code = code, .generation = generation};
         known->file = string_of(code->co_filename);
         known->function = string_of(code->co_qualname);
         known->rank = rank_of(names_text(known->file));
-        Py_INCREF(code);
-        known->code = code;
         codes_used++;
+        if (!cpy_watch_code(code))
+            unwatched = true;
         return known;
     }
 }
@@ -134,54 +148,59 @@ code_of(PyCodeObject *code)
 uint32_t
 paths_site(const struct cpy_place *place)
 {
+    make_room();
     for (uint32_t i = slot_of(place->code, (uint64_t)place->lasti);; i++) {
         struct known_site *known = &sites[i % SLOTS];
-        if (known->code == place->code && known->lasti == place->lasti)
-            return known->site;
-        if (known->code != NULL)
+        if (known->generation == generation) {
+            if (known->code == place->code && known->lasti == place->lasti)
+                return known->site;
             continue;
-        make_room();
+        }
         const struct known_code *code = code_of(place->code);
-        known->code = place->code;
-        known->lasti = place->lasti;
-        known->site = names_site(code->file, code->function, cpy_line(place));
+        uint32_t site = names_site(code->file, code->function, cpy_line(place));
+        *known = (struct known_site){
+            .code = place->code, .generation = generation, .lasti = place->lasti, .site = site};
         sites_used++;
-        return known->site;
+        return site;
     }
 }
 
-/* The string of an object kept by identity, made by name_of at first sight. */
-static uint32_t
-object_string(PyObject *object, uint32_t (*name_of)(PyObject *object))
+/* The entry for an object's address, to be checked or filled by the caller. */
+static struct known_object *
+object_entry(const void *object)
 {
+    make_room();
     for (uint32_t i = slot_of(object, 0);; i++) {
         struct known_object *known = &objects[i % SLOTS];
-        if (known->object == object)
-            return known->string;
-        if (known->object != NULL)
+        if (known->generation == generation && known->object != object)
             continue;
-        make_room();
-        known->string = name_of(object);
-        Py_INCREF(object);
-        known->object = object;
-        objects_used++;
-        return known->string;
+        if (known->generation != generation) {
+            *known = (struct known_object){.object = object, .generation = generation};
+            objects_used++;
+        }
+        return known;
     }
-}
-
-static uint32_t
-type_name(PyObject *type)
-{
-    const char *name = ((PyTypeObject *)type)->tp_name;
-    const char *dot = strrchr(name, '.');
-    name = dot != NULL ? dot + 1 : name;
-    return names_string(name, strlen(name));
 }
 
 uint32_t
 paths_type(PyTypeObject *type)
 {
-    return object_string((PyObject *)type, type_name);
+    const char *dot = strrchr(type->tp_name, '.');
+    const char *name = dot != NULL ? dot + 1 : type->tp_name;
+    struct known_object *known = object_entry(type);
+    const char *text = names_text(known->string);
+    if (text == NULL || strcmp(text, name) != 0)
+        known->string = names_string(name, strlen(name));
+    return known->string;
+}
+
+/* Whether a text is still what a number stands for; texts beyond ASCII are made anew. */
+static bool
+same_text(PyObject *text, const char *known)
+{
+    size_t n = (size_t)PyUnicode_GET_LENGTH(text);
+    return known != NULL && PyUnicode_IS_COMPACT_ASCII(text) &&
+           strncmp(known, (const char *)PyUnicode_DATA(text), n) == 0 && known[n] == '\0';
 }
 
 uint32_t
@@ -189,8 +208,12 @@ paths_coroutine(PyObject *coro)
 {
     if (coro != NULL && cpy_is_gen(coro)) {
         PyObject *name = ((PyGenObject *)coro)->gi_qualname;
-        if (name != NULL && PyUnicode_Check(name))
-            return object_string(name, string_of);
+        if (name != NULL && PyUnicode_Check(name)) {
+            struct known_object *known = object_entry(name);
+            if (!same_text(name, names_text(known->string)))
+                known->string = string_of(name);
+            return known->string;
+        }
     }
     return coro != NULL ? paths_type(Py_TYPE(coro)) : 0;
 }
@@ -209,6 +232,7 @@ paths_init(void)
         stdlib_len = n > 0 ? n + 1 : 0;
     }
     Py_XDECREF(file);
+    cpy_watch_codes(forget);
     return 0;
 }
 
@@ -243,7 +267,7 @@ waiter_type(PyObject *task)
 static uint64_t
 path_hash(PyObject *task)
 {
-    uint64_t hash = mix(0x1234567, (uint64_t)(uintptr_t)waiter_type(task));
+    uint64_t hash = mix(generation, (uint64_t)(uintptr_t)waiter_type(task));
     PyObject *at = cpy_task_field(task, cpy_layout.coro);
     for (int depth = 0; at != NULL && depth < CPY_CHAIN_MAX && cpy_is_gen(at); depth++) {
         hash = mix(hash, (uint64_t)cpyv_frame_ip(cpyv_gen_frame((PyGenObject *)at)));
@@ -297,20 +321,16 @@ classify(PyObject *task, struct known_path *path)
 static const struct known_path *
 path_of(PyObject *task, uint64_t hash)
 {
+    make_room();
     for (uint32_t i = (uint32_t)(hash >> 40);; i++) {
         struct known_path *known = &paths[i % SLOTS];
-        if (known->hash == hash)
-            return known;
-        if (known->hash != 0)
+        if (known->generation == generation) {
+            if (known->hash == hash)
+                return known;
             continue;
-        make_room();
-        /* the caches may have been emptied: the slot is free in any case */
-        struct known_path path = {.hash = hash};
-        classify(task, &path);
-        known = &paths[(uint32_t)(hash >> 40) % SLOTS];
-        while (known->hash != 0)
-            known = known == &paths[SLOTS - 1] ? paths : known + 1;
-        *known = path;
+        }
+        *known = (struct known_path){.hash = hash, .generation = generation};
+        classify(task, known);
         paths_used++;
         return known;
     }
@@ -319,6 +339,8 @@ path_of(PyObject *task, uint64_t hash)
 void
 paths_update(struct record *record, PyObject *task)
 {
+    if (__builtin_expect(unwatched, 0))
+        forget();
     uint64_t hash = path_hash(task);
     if (hash != record->path) {
         const struct known_path *path = path_of(task, hash);
@@ -338,13 +360,15 @@ paths_update_running(struct record *record, PyObject *task)
     struct cpy_place at = {0};
     enum rank best = RANK_STDLIB;
 
-    for (size_t i = 0; i < count; i++) {
-        PyCodeObject *code = cpyv_frame_code(frames[i]);
+    /* from the inside out: the first frame of the user's own is the one */
+    for (size_t i = 0; i < count && i < RUNNING_MAX && best < RANK_USER; i++) {
+        _PyInterpreterFrame *frame = frames[count - 1 - i];
+        PyCodeObject *code = cpyv_frame_code(frame);
         enum rank rank = code_of(code)->rank;
-        if (rank < best || (rank == RANK_STDLIB && at.code != NULL))
+        if (at.code != NULL && rank <= best)
             continue;
         best = rank;
-        at = (struct cpy_place){code, cpyv_frame_lasti(frames[i])};
+        at = (struct cpy_place){code, cpyv_frame_lasti(frame)};
     }
     if (at.code == NULL)
         return;

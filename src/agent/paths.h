@@ -3,7 +3,7 @@
  * Where a task stands: its await chain as "at" (the deepest frame of the user's own code) and
  * "waiting on" (what that frame awaits). The chain's instruction pointers are hashed; a hash seen
  * before needs no further look, so that classification runs once for each path through the code.
- * Codes and types behind a hash are kept alive, so that their addresses stay theirs.
+ * Nothing of the application is kept alive by it.
  *
  * GIL: held everywhere. Runs no Python code.
  */

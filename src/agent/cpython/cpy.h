@@ -163,6 +163,13 @@ int cpy_caller(PyObject *const *skip, size_t skips, struct cpy_place *ret_place)
  */
 size_t cpy_running_frames(PyObject *root, _PyInterpreterFrame **ret_frames, size_t max);
 
+/*
+ * Codes that are watched call `died` when they are freed: a slot of the code object's own, meant for
+ * tools, holds a mark. Once; then cpy_watch_code for each, false where that cannot be.
+ */
+void cpy_watch_codes(void (*died)(void));
+bool cpy_watch_code(PyCodeObject *code);
+
 /* Line of a place, 0 where there is none. */
 uint32_t cpy_line(const struct cpy_place *place);
 

@@ -104,6 +104,37 @@ cpy_running_frames(PyObject *root, _PyInterpreterFrame **ret_frames, size_t max)
     return 0;
 }
 
+static Py_ssize_t extra_index = -1;
+static void (*code_died)(void);
+
+static void
+free_mark(void *mark)
+{
+    (void)mark;
+    code_died();
+}
+
+void
+cpy_watch_codes(void (*died)(void))
+{
+    code_died = died;
+    if (extra_index < 0)
+        extra_index = _PyEval_RequestCodeExtraIndex(free_mark);
+    PyErr_Clear();
+}
+
+bool
+cpy_watch_code(PyCodeObject *code)
+{
+    static char mark;
+    if (extra_index < 0)
+        return false;
+    if (_PyCode_SetExtra((PyObject *)code, extra_index, &mark) == 0)
+        return true;
+    PyErr_Clear();
+    return false;
+}
+
 uint32_t
 cpy_line(const struct cpy_place *place)
 {
