@@ -106,7 +106,7 @@ int
 ps_option_filter(const struct verb *verb, const char *text, struct ps_options *options)
 {
     struct filter filter;
-    char message[160], clean[2 * LOOPTOP_FILTER_MAX];
+    char message[256], clean[2 * LOOPTOP_FILTER_MAX];
     int column = 1;
 
     if (filter_parse(text, &filter, &column, message, sizeof(message)) == 0) {

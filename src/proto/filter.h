@@ -5,15 +5,18 @@
  *     name:web* state:wait age>30s coro~handler at:app.py idle>=5m | state:run
  *
  * Terms stand side by side (and) or with `|` between groups (or); `!` before a term negates it;
- * everything is case-insensitive. A term is FIELD OP VALUE or a bare word. Fields: id name state
- * coro wait at created parent loop exc (text; `:` glob match where * and ? are wild, of a text
- * without wild characters: contains for at, created, wait and coro, equals for the others; `~`
- * contains; `=` equals; `!=`) and age idle busy pct steps max id parent loop (numbers; `:` `=` `!=`
+ * everything is case-insensitive. A term is FIELD OP VALUE or a bare word. Fields, of which
+ * coroutine, waiting_on, created_at, exception, busy_pct and max_step are other names of coro,
+ * wait, created, exc, pct and max: id name state coro wait at created parent loop exc (text; `:`
+ * glob match where * and ? are wild, of a text without wild characters: contains for at, created,
+ * wait and coro, equals for the others; `~` contains; `=` equals; `!=`) and age idle busy pct steps
+ * max id parent loop (numbers; `:` `=` `!=`
  * `<` `<=` `>`
  * `>=`; times take ns us ms s m h d, plain numbers are seconds). A bare word looks for itself in
  * name, coroutine, waiting-on and at, with * and ? wild. A value with blanks stands in double
  * quotes. A place (at, created) is "FILE:LINE FUNCTION"; `=` and wild characters fit all of it,
- * FILE:LINE, both also without directories, FILE, the file's name, or FUNCTION. Pure; no
+ * FILE:LINE, both also without directories, FILE, the file's name, or FUNCTION. A whole state may
+ * be given as the label of the table: canc is cancelling, fail failed, cncld cancelled. Pure; no
  * allocation.
  */
 #ifndef LOOPTOP_PROTO_FILTER_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Text into the terms of proto/filter.h. Values go lower-cased and terminated into filter.text: all
- * together they are no longer than the expression, and each gets three bytes at most on top.
+ * together they are no longer than the expression, and each gets VALUE_EXTRA bytes at most on top:
+ * the end and two stars, or the end and what a state is longer than its label.
  */
 #include "proto/filter.h"
 
@@ -13,11 +14,16 @@
 #include "common/parse.h"
 #include "common/utf8.h"
 
-#define FIELDS "id name state coro wait at created exc parent loop age idle busy pct steps max"
+#define FIELDS                                                                                     \
+    "id name state coro coroutine wait waiting_on at created created_at exc exception parent "     \
+    "loop age idle busy pct busy_pct steps max max_step"
+#define STATES "new ready run wait cancelling canc done failed fail cancelled cncld"
+#define VALUE_EXTRA 7
 #define FIELD_NAME_MAX 24 /* bytes of an unknown field's name or of a value shown in a message */
 
 _Static_assert(
-    sizeof(((struct filter *)0)->text) >= LOOPTOP_FILTER_MAX + 3 * FILTER_TERMS_MAX, "see above");
+    sizeof(((struct filter *)0)->text) >= LOOPTOP_FILTER_MAX + VALUE_EXTRA * FILTER_TERMS_MAX,
+    "see above");
 
 enum kind {
     KIND_TEXT,   /* : ~ = != on text */
@@ -33,23 +39,30 @@ struct field {
     bool contains; /* what `:` means of a text without wild characters */
 };
 
+/* A column's name in the table stands behind the short one. */
 static const struct field fields[] = {
     {"id", FILTER_ID, KIND_ID, false},
     {"name", FILTER_NAME, KIND_TEXT, false},
     {"state", FILTER_STATE, KIND_TEXT, false},
     {"coro", FILTER_CORO, KIND_TEXT, true},
+    {"coroutine", FILTER_CORO, KIND_TEXT, true},
     {"wait", FILTER_WAIT, KIND_TEXT, true},
+    {"waiting_on", FILTER_WAIT, KIND_TEXT, true},
     {"at", FILTER_AT, KIND_TEXT, true},
     {"created", FILTER_CREATED, KIND_TEXT, true},
+    {"created_at", FILTER_CREATED, KIND_TEXT, true},
     {"exc", FILTER_EXC, KIND_TEXT, false},
+    {"exception", FILTER_EXC, KIND_TEXT, false},
     {"parent", FILTER_PARENT, KIND_ID, false},
     {"loop", FILTER_LOOP, KIND_ID, false},
     {"age", FILTER_AGE, KIND_TIME, false},
     {"idle", FILTER_IDLE, KIND_TIME, false},
     {"busy", FILTER_BUSY, KIND_TIME, false},
     {"pct", FILTER_PCT, KIND_NUMBER, false},
+    {"busy_pct", FILTER_PCT, KIND_NUMBER, false},
     {"steps", FILTER_STEPS, KIND_NUMBER, false},
     {"max", FILTER_MAX, KIND_TIME, false},
+    {"max_step", FILTER_MAX, KIND_TIME, false},
 };
 
 struct parser {
@@ -216,21 +229,35 @@ is_order(enum filter_op op)
     return op == FILTER_LT || op == FILTER_LE || op == FILTER_GT || op == FILTER_GE;
 }
 
+/* Makes v the state that it names, or whose label in the table it is. */
 static int
-check_state(struct parser *p, const struct value *v)
+take_state(struct parser *p, struct value *v)
 {
     static const char *const names[] = LOOPTOP_STATE_NAMES;
+    static const struct {
+        const char *label;
+        enum looptop_state state;
+    } labels[] = {
+        {"canc", LOOPTOP_CANCELLING},
+        {"fail", LOOPTOP_FAILED},
+        {"cncld", LOOPTOP_CANCELLED},
+    };
     char word[FIELD_NAME_MAX + 1];
     for (size_t i = 0; i < LOOPTOP_STATES; i++)
         if (same_word(names[i], v->text, v->n))
             return 0;
-    return fail(p, v->text,
-        "unknown state '%s'; states are new ready run wait cancelling done failed cancelled",
-        shown(word, v->text, v->n));
+    for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++) {
+        if (same_word(labels[i].label, v->text, v->n)) {
+            v->text = names[labels[i].state];
+            v->n = strlen(v->text);
+            return 0;
+        }
+    }
+    return fail(p, v->text, "unknown state '%s'; states are " STATES, shown(word, v->text, v->n));
 }
 
 static int
-text_value(struct parser *p, const struct field *field, const char *op_at, const struct value *v,
+text_value(struct parser *p, const struct field *field, const char *op_at, struct value *v,
     struct filter_term *term)
 {
     if (is_order(term->op))
@@ -238,7 +265,7 @@ text_value(struct parser *p, const struct field *field, const char *op_at, const
     if (term->op == FILTER_GLOB && !has_wild(v))
         term->op = field->contains ? FILTER_CONTAINS : FILTER_EQ;
     bool whole = term->op == FILTER_EQ || term->op == FILTER_NE;
-    if (field->field == FILTER_STATE && whole && check_state(p, v) < 0)
+    if (field->field == FILTER_STATE && whole && take_state(p, v) < 0)
         return -EINVAL;
     store_text(p, term, v);
     return 0;

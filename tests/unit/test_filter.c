@@ -186,6 +186,61 @@ test_does_not_match(void **state)
             fail_msg("'%s' must not match", no[i]);
 }
 
+/* A column's name and the field's own mean the same, and so do a state and its label. */
+static void
+test_names_of_the_table(void **state)
+{
+    (void)state;
+    static const char *const yes[] = {
+        "coroutine:handler",
+        "COROUTINE=app.handler.get_order",
+        "waiting_on:queue.get",
+        "created_at:server.py",
+        "created_at=dispatch",
+        "!exception:*",
+        "busy_pct>98",
+        "max_step:3us",
+        "state!=canc",
+        "!state:FAIL",
+    };
+    for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++)
+        if (!matches(yes[i], &web))
+            fail_msg("'%s' must match", yes[i]);
+    static const struct {
+        const char *label;
+        enum looptop_state state;
+    } labels[] = {
+        {"canc", LOOPTOP_CANCELLING},
+        {"Fail", LOOPTOP_FAILED},
+        {"CNCLD", LOOPTOP_CANCELLED},
+        {"WAIT", LOOPTOP_WAIT},
+    };
+    for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++) {
+        for (int of = 0; of < LOOPTOP_STATES; of++) {
+            const struct filter_task task = {.state = (enum looptop_state)of};
+            char is[32], is_not[32];
+            (void)snprintf(is, sizeof(is), "state:%s", labels[i].label);
+            (void)snprintf(is_not, sizeof(is_not), "state!=\"%s\"", labels[i].label);
+            assert_int_equal(matches(is, &task), of == (int)labels[i].state);
+            assert_int_equal(matches(is_not, &task), of != (int)labels[i].state);
+        }
+    }
+}
+
+/* A label may be shorter than the state that is kept for it. */
+static void
+test_room_for_labels(void **state)
+{
+    (void)state;
+    char text[LOOPTOP_FILTER_MAX + 1] = "";
+    const struct filter_task task = {.state = LOOPTOP_CANCELLING};
+    for (int i = 0; i < FILTER_TERMS_MAX; i++)
+        (void)strcat(text, " state=canc");
+    assert_true(matches(text, &task));
+    (void)memcpy(strrchr(text, 'c') - 3, "fail", 4);
+    assert_false(matches(text, &task));
+}
+
 /* Absent texts match nothing, not even !=, but the negated term. */
 static void
 test_absent_texts(void **state)
@@ -254,9 +309,9 @@ test_errors_point_at_the_column(void **state)
     (void)state;
     static const struct refusal known[] = {
         {"nmae:x", 1,
-            "unknown field 'nmae'; fields are id name state coro wait at created exc parent loop "
-            "age "
-            "idle busy pct steps max"},
+            "unknown field 'nmae'; fields are id name state coro coroutine wait waiting_on at "
+            "created created_at exc exception parent loop age idle busy pct busy_pct steps max "
+            "max_step"},
         {"name:x  nmae:x", 9, "unknown field 'nmae'"},
         {"\xC3\xA9\xC3\xA9 !nmae:x", 5, "unknown field 'nmae'"},
         {"averyveryverylongfieldname=1", 1, "unknown field 'averyveryverylongfiel\xE2\x80\xA6'"},
@@ -275,7 +330,13 @@ test_errors_point_at_the_column(void **state)
         {"age=>3", 4, "'=>' is no operator"},
         {"state==run", 6, "'==' is no operator"},
         {"name:~x", 5, "':~' is no operator"},
-        {"state:wiat", 7, "unknown state 'wiat'; states are new ready run"},
+        {"coroutine<3", 10, "'coroutine' is text; expected one of : ~ = !="},
+        {"busy_pct~3", 9, "'busy_pct' is a number; expected one of : = != < <= > >="},
+        {"max_step>x", 10, "expected a time"},
+        {"state:wiat", 7,
+            "unknown state 'wiat'; states are new ready run wait cancelling canc done failed fail "
+            "cancelled cncld"},
+        {"state:can", 7, "unknown state 'can'"},
         {"state!=\"\"", 9, "unknown state ''"},
         {"name:\"a b", 6, "the closing '\"' is missing"},
         {"name:\"a\"b", 9, "expected a blank after the closing '\"'"},
@@ -413,6 +474,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_matches),
         cmocka_unit_test(test_does_not_match),
+        cmocka_unit_test(test_names_of_the_table),
+        cmocka_unit_test(test_room_for_labels),
         cmocka_unit_test(test_absent_texts),
         cmocka_unit_test(test_wild_characters_are_characters),
         cmocka_unit_test(test_long_places),
