@@ -136,13 +136,45 @@ take_stack(struct tui *tui, const struct request *request, const cJSON *result)
         detail_take_stack(&tui->model.detail, &stack, tui->model.pid);
 }
 
+/* Who created the task is called by its name, which is asked for once. */
+static void
+ask_parent(struct tui *tui)
+{
+    struct detail *detail = &tui->model.detail;
+    const struct task_row *row = detail_row(detail);
+    char params[96];
+
+    if (!row || row->parent == 0 || detail->parent_asked == row->parent)
+        return;
+    snprintf(
+        params, sizeof params, "{\"ids\":[%llu],\"limit\":1}", (unsigned long long)row->parent);
+    struct request *request = tui_request(tui, REQUEST_PARENT, "tasks", params);
+    if (!request)
+        return;
+    request->asked.focus = detail->id;
+    detail->parent_asked = row->parent;
+}
+
 static void
 take_row(struct tui *tui, const struct request *request, const cJSON *result)
 {
     struct task_page page;
 
-    if (request->asked.focus == tui->model.detail.id && task_page_decode(result, &page) == 0)
-        detail_take_page(&tui->model.detail, &page);
+    if (request->asked.focus != tui->model.detail.id || task_page_decode(result, &page) < 0)
+        return;
+    detail_take_page(&tui->model.detail, &page);
+    ask_parent(tui);
+}
+
+static void
+take_parent(struct tui *tui, const struct request *request, const cJSON *result)
+{
+    struct task_page page;
+
+    if (request->asked.focus != tui->model.detail.id || task_page_decode(result, &page) < 0)
+        return;
+    detail_take_parent(&tui->model.detail, &page);
+    task_page_done(&page);
 }
 
 static void
@@ -239,6 +271,9 @@ take_result(struct tui *tui, const struct request *request, const cJSON *result)
         break;
     case REQUEST_ROW:
         take_row(tui, request, result);
+        break;
+    case REQUEST_PARENT:
+        take_parent(tui, request, result);
         break;
     case REQUEST_CANCEL_ROW:
         tui_cancel_row(tui, request, result);

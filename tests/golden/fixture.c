@@ -268,6 +268,7 @@ fixture_detail(struct model *model, uint64_t id, unsigned frames)
     page.rows[0] = page.rows[id - 1];
     page.count = 1;
     detail_take_page(&model->detail, &page);
+    detail_take_parent(&model->detail, &model->page);
 }
 
 void

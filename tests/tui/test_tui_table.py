@@ -287,6 +287,7 @@ def test_detail_with_stack(quiet_shop):
         assert re.search(r"shop\.py:%d" % line, screen)
         for expected in ("order-5", "ship", "stock", "Event.wait", "sku-17"):
             assert expected in screen
+        term.wait(r'by task \d+ "Task-1"')
         term.keys("Escape")
         term.wait("order-7")
         assert selected(term.screen()) == 7

@@ -5,6 +5,7 @@
  */
 #include "client/model/detail.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static uint64_t
@@ -81,6 +82,16 @@ detail_take_page(struct detail *detail, struct task_page *page)
     }
     task_page_done(&detail->page);
     detail->page = *page;
+}
+
+void
+detail_take_parent(struct detail *detail, const struct task_page *page)
+{
+    const struct task_row *row = detail_row(detail);
+
+    for (size_t i = 0; row && i < page->count; i++)
+        if (page->rows[i].id == row->parent && row->parent != 0)
+            snprintf(detail->parent_name, sizeof detail->parent_name, "%s", page->rows[i].name);
 }
 
 const struct task_row *

@@ -12,6 +12,7 @@
 
 #include "client/model/stack.h"
 #include "client/model/tasks.h"
+#include "looptop/limits.h"
 
 #define DETAIL_SOURCE_MAX 200 /* bytes of a source line kept */
 #define DETAIL_SOURCES 128    /* source lines kept */
@@ -27,8 +28,10 @@ struct detail {
     bool have_stack, gone;
     struct stack stack;
     struct task_page page; /* of the one row */
-    uint64_t asked_ns;     /* when the stack was asked for; 0: no answer is awaited */
-    char error[256];       /* why there is no newer stack, "" none */
+    uint64_t parent_asked; /* whose name was asked for: the task that created this one */
+    char parent_name[LOOPTOP_NAME_MAX]; /* "" not known */
+    uint64_t asked_ns;                  /* when the stack was asked for; 0: no answer is awaited */
+    char error[256];                    /* why there is no newer stack, "" none */
     struct detail_source sources[DETAIL_SOURCES];
     size_t sources_count;
 };
@@ -40,6 +43,8 @@ void detail_done(struct detail *detail);
 /* Takes the answers. */
 void detail_take_stack(struct detail *detail, struct stack *stack, pid_t pid);
 void detail_take_page(struct detail *detail, struct task_page *page);
+/* A page that may have the row of the task that created this one; borrowed. */
+void detail_take_parent(struct detail *detail, const struct task_page *page);
 
 /* The row, NULL: not here. */
 const struct task_row *detail_row(const struct detail *detail);

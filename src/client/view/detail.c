@@ -145,10 +145,13 @@ born_words(const struct model *model, const struct task_row *row, char *out, siz
 }
 
 static void
-parent_words(const struct task_row *row, char *out, size_t size)
+parent_words(const struct detail *detail, const struct task_row *row, char *out, size_t size)
 {
+    const char *name = detail->parent_name;
+
     if (row->parent)
-        snprintf(out, size, "by task %llu", (unsigned long long)row->parent);
+        snprintf(out, size, "by task %llu%s%s%s", (unsigned long long)row->parent,
+            *name ? " \"" : "", name, *name ? "\"" : "");
     else
         snprintf(out, size, "by no task that is known");
 }
@@ -173,7 +176,7 @@ facts(const struct model *model, const struct task_row *row, char lines[][256])
     int count = 0;
 
     born_words(model, row, lines[count++], sizeof *lines);
-    parent_words(row, lines[count++], sizeof *lines);
+    parent_words(&model->detail, row, lines[count++], sizeof *lines);
     words_site(lines[count++], sizeof *lines, row->created_at, true);
     loop_words(model, row, lines[count++], sizeof *lines);
     snprintf(lines[count++], sizeof *lines, "%s step%s  busy %s  now %s%%",
