@@ -17,6 +17,8 @@
 #include "looptop/limits.h"
 #include "vendor/cjson/cJSON.h"
 
+#define IDS_SHOWN 5 /* of tasks with the same name */
+
 static int
 fail(struct conn_error *error, int code, const char *what)
 {
@@ -119,6 +121,41 @@ ps_fetch(struct conn *conn, const struct ps_options *options, struct task_list *
     if (list->count > options->limit)
         list->count = options->limit;
     return 0;
+}
+
+static int
+not_unique(
+    const struct task_list *list, const char *name, const size_t *hits, size_t count, int several)
+{
+    char ids[128] = "";
+    size_t len = 0;
+
+    for (size_t i = 0; i < count && i < IDS_SHOWN; i++)
+        len += (size_t)snprintf(ids + len, sizeof(ids) - len, "%s%llu", i ? ", " : "",
+            (unsigned long long)list->rows[hits[i]]->id);
+    return verb_fail(several, "%zu tasks are called '%s': name them by id: %s%s", count, name, ids,
+        count > IDS_SHOWN ? ", and others" : "");
+}
+
+int
+ps_id_by_name(
+    pid_t pid, const struct task_list *list, const char *name, int several, uint64_t *ret_id)
+{
+    size_t hits[IDS_SHOWN], count = 0;
+
+    for (size_t i = 0; i < list->count; i++) {
+        if (strcmp(list->rows[i]->name, name) != 0)
+            continue;
+        if (count < IDS_SHOWN)
+            hits[count] = i;
+        count++;
+    }
+    if (count == 0)
+        return verb_fail(VERB_NOT_SO, "no live task in process %d is called '%s'", (int)pid, name);
+    if (count > 1)
+        return not_unique(list, name, hits, count, several);
+    *ret_id = list->rows[hits[0]]->id;
+    return VERB_DONE;
 }
 
 int

@@ -33,6 +33,12 @@ struct ps_options {
         .sort = LOOPTOP_COL_IDLE, .finished = true                                                 \
     }
 
+/* Every live task, by id. */
+#define PS_OPTIONS_LIVE                                                                            \
+    {                                                                                              \
+        .sort = LOOPTOP_COL_ID, .reverse = true                                                    \
+    }
+
 /* Read the value of an option. VERB_DONE, or VERB_USAGE and it has been said. */
 int ps_option_sort(const struct verb *verb, const char *text, struct ps_options *options);
 int ps_option_columns(const struct verb *verb, const char *text, struct ps_options *options);
@@ -46,6 +52,13 @@ int ps_option_filter(const struct verb *verb, const char *text, struct ps_option
  */
 int ps_fetch(struct conn *conn, const struct ps_options *options, struct task_list *list,
     struct conn_error *error);
+
+/*
+ * The id of the only task in a list of the live ones that is called name. VERB_DONE; VERB_NOT_SO:
+ * there is none; `several`: more than one has it. The latter two have been said.
+ */
+int ps_id_by_name(
+    pid_t pid, const struct task_list *list, const char *name, int several, uint64_t *ret_id);
 
 /* Fetches `status` into *ret_status, to be freed by the caller. 0, or negative with error filled.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * looptop cancel: cancels tasks by id, or all that a filter hits. What is cancelled is fixed before
- * the question is asked: the ids listed, never the filter evaluated once more.
+ * looptop cancel: cancels tasks by id or unique name, or all that a filter hits. What is cancelled
+ * is fixed before the question is asked: the ids listed, never the filter evaluated once more.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,22 +99,35 @@ add_id(struct cancel_request *request, uint64_t id, size_t known)
     request->ids[request->count++] = id;
 }
 
-/* The ids on the command line. */
+/* An id, or the name of one live task; the list is fetched for the first name. */
 static int
-take_ids(const struct verb *verb, int argc, char **argv, struct cancel_request *request)
+take_task(pid_t pid, struct conn *conn, const char *text, struct task_list *list, uint64_t *ret_id)
 {
-    if (reserve_ids(request, (size_t)argc) != VERB_DONE)
-        return VERB_NOT_SO;
-    for (int i = optind + 1; i < argc; i++) {
+    struct ps_options live = PS_OPTIONS_LIVE;
+    struct conn_error error;
+
+    if (parse_uint_text(text, 1, 1ull << 53, ret_id) == 0)
+        return VERB_DONE;
+    if (list->count == 0 && ps_fetch(conn, &live, list, &error) < 0)
+        return verb_call_failed(&error);
+    return ps_id_by_name(pid, list, text, VERB_USAGE, ret_id);
+}
+
+/* The tasks on the command line. */
+static int
+take_tasks(pid_t pid, struct conn *conn, char **texts, size_t count, struct cancel_request *request)
+{
+    CLEANUP(task_list_done) struct task_list list = {0};
+    int status = reserve_ids(request, count);
+
+    for (size_t i = 0; i < count && status == VERB_DONE; i++) {
         uint64_t id;
 
-        if (parse_uint_text(argv[i], 1, 1ull << 53, &id) < 0)
-            return verb_misused(verb, "'%s' is not a task's id", argv[i]);
-        add_id(request, id, request->count);
+        status = take_task(pid, conn, texts[i], &list, &id);
+        if (status == VERB_DONE)
+            add_id(request, id, request->count);
     }
-    if (request->count == 0 && !request->match.filter)
-        return verb_misused(verb, "which tasks? Give their ids, or --match");
-    return VERB_DONE;
+    return status;
 }
 
 /* Shows what a filter hit and asks. On the terminal, since standard output may be a file. */
@@ -277,8 +290,7 @@ run(const struct verb *verb, int argc, char **argv)
 {
     CLEANUP(verb_conn_done) struct conn *conn = NULL;
     CLEANUP(cancel_request_done)
-    struct cancel_request request = {
-        .match = {.sort = LOOPTOP_COL_ID, .reverse = true}, .wait_ns = WAIT_DEFAULT_NS};
+    struct cancel_request request = {.match = PS_OPTIONS_LIVE, .wait_ns = WAIT_DEFAULT_NS};
     int c, status = VERB_DONE;
     pid_t pid;
 
@@ -289,12 +301,14 @@ run(const struct verb *verb, int argc, char **argv)
     }
     if (c == 0)
         return status;
-    if (optind < argc)
-        status = take_ids(verb, argc, argv, &request);
-    if (status == VERB_DONE && request.match.filter && !request.yes && !isatty(STDIN_FILENO))
+    if (optind + 1 == argc && !request.match.filter)
+        status = verb_misused(verb, "which tasks? Give their ids or names, or --match");
+    else if (request.match.filter && !request.yes && !isatty(STDIN_FILENO))
         status = verb_misused(verb, "--match without a terminal to ask at needs --yes");
     if (status == VERB_DONE)
         status = verb_open_only(verb, optind < argc ? optind + 1 : argc, argv, &pid, &conn);
+    if (status == VERB_DONE && optind + 1 < argc)
+        status = take_tasks(pid, conn, argv + optind + 1, (size_t)(argc - optind - 1), &request);
     if (status == VERB_DONE && request.match.filter)
         status = take_matches(conn, &request);
     return status == VERB_DONE ? cancel_all(pid, conn, &request) : status;
@@ -302,7 +316,7 @@ run(const struct verb *verb, int argc, char **argv)
 
 const struct verb verb_cancel = {
     .name = "cancel",
-    .arguments = "[OPTION]... PID [ID]...",
+    .arguments = "[OPTION]... PID [TASK]...",
     .summary = "Cancel tasks and say what became of each",
     .options = "  -m, --match EXPR    all tasks that this filter hits; lists them and asks\n"
                "  -y, --yes           do not ask\n"
@@ -310,6 +324,7 @@ const struct verb verb_cancel = {
                "  -w, --wait TIME     how long to wait for the outcome (default 2s, at most 60s)\n"
                "      --ascii         no characters beyond ASCII\n"
                "  -j, --json          one JSON document: see looptop-json(5)\n"
-               "\nExits with 0 when all of them ended, else with 1.\n",
+               "\nTASK is an id, or a name that only one live task has.\n"
+               "Exits with 0 when all of them ended, else with 1.\n",
     .run = run,
 };

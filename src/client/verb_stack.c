@@ -16,7 +16,6 @@
 #include "vendor/cjson/cJSON.h"
 
 #define LINE_SIZE 512
-#define IDS_SHOWN 5
 
 static const char *const state_names[LOOPTOP_STATES] = LOOPTOP_STATE_NAMES;
 
@@ -178,40 +177,17 @@ put_json(struct buf *buf, pid_t pid, const struct conn_hello *hello, const struc
     (void)buf_puts(buf, "\n");
 }
 
-static int
-not_unique(
-    pid_t pid, const char *name, const struct task_list *list, const size_t *hits, size_t count)
-{
-    char ids[128] = "";
-    size_t len = 0;
-
-    if (count == 0)
-        return verb_fail(VERB_NOT_SO, "no live task in process %d is called '%s'", (int)pid, name);
-    for (size_t i = 0; i < count && i < IDS_SHOWN; i++)
-        len += (size_t)snprintf(ids + len, sizeof(ids) - len, "%s%llu", i ? ", " : "",
-            (unsigned long long)list->rows[hits[i]]->id);
-    return verb_fail(VERB_NOT_SO, "%zu%s tasks are called '%s': take one by its id, such as %s",
-        count, count > IDS_SHOWN ? " or more" : "", name, ids);
-}
-
 /* The id of the only live task with this name. */
 static int
 id_by_name(pid_t pid, struct conn *conn, const char *name, uint64_t *ret_id)
 {
     CLEANUP(task_list_done) struct task_list list = {0};
-    struct ps_options options = {.sort = LOOPTOP_COL_ID, .reverse = true};
-    size_t hits[IDS_SHOWN + 1], count = 0;
+    struct ps_options options = PS_OPTIONS_LIVE;
     struct conn_error error;
 
     if (ps_fetch(conn, &options, &list, &error) < 0)
         return verb_call_failed(&error);
-    for (size_t i = 0; i < list.count && count <= IDS_SHOWN; i++)
-        if (strcmp(list.rows[i]->name, name) == 0)
-            hits[count++] = i;
-    if (count != 1)
-        return not_unique(pid, name, &list, hits, count);
-    *ret_id = list.rows[hits[0]]->id;
-    return VERB_DONE;
+    return ps_id_by_name(pid, &list, name, VERB_NOT_SO, ret_id);
 }
 
 static int

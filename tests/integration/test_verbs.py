@@ -140,7 +140,6 @@ def test_help_of_a_verb(verb):
     (["ls", "1"], ["'1'"]),
     (["stack", "1"], ["PID"]),
     (["cancel", "1"], ["--match"]),
-    (["cancel", "1", "x"], ["'x'"]),
     (["cancel", "1", "2", "--wait", "61s"], ["60s"]),
     (["cancel", "1", "2", "--wait", "soon"], ["soon"]),
     (["cancel", "1", "2", "--message", "x" * 300], ["message"]),
@@ -365,6 +364,19 @@ def test_cancel(start):
     assert [line.split()[0] for line in lines] == ["1", "2", "3", "4", "5", "6"]
     assert "report.py:61 render" in lines[1] and "ValueError" in lines[3] and "refused" in lines[5]
     assert looptop("cancel", agent.pid, "4").returncode == 0
+
+
+def test_cancel_by_name(start):
+    agent = start()
+    assert looptop("cancel", agent.pid, "main").stdout == "1 task-1 cancelled after 3.0ms\n"
+    assert looptop("cancel", agent.pid, "report-7", "2", "main", "3").returncode == 1
+    asked = [{"ids": [1], "wait_ns": 2000000000}, {"ids": [2, 1, 3], "wait_ns": 2000000000}]
+    assert agent.params("cancel") == asked
+    assert_says(looptop("cancel", agent.pid, "main", "twin"), 2, "2 tasks", "'twin'", "5, 6")
+    assert_says(looptop("cancel", agent.pid, "nobody", "main"), 1, "'nobody'")
+    assert_says(looptop("cancel", agent.pid, "Main"), 1, "'Main'")
+    assert_says(looptop("cancel", agent.pid, "job-633"), 1, "live")  # it has ended
+    assert agent.params("cancel") == asked  # all names are found, or nothing is cancelled
 
 
 def test_cancel_what_matches(start):
