@@ -157,7 +157,7 @@ class Agent:
 
     def cancel(self, params):
         outcomes = {1: ("cancelled", None, None), 2: ("suppressed", "report.py:61 render", None),
-                    3: ("gone", None, None), 4: ("failed", None, "ValueError"), 5: ("pending", None, None),
+                    3: ("gone", None, None), 4: ("failed", None, "ValueError"), 5: ("pending", None, "it is queued"),
                     6: ("refused", None, "it is looptop's own")}
         results = []
         for task in params["ids"]:

@@ -286,9 +286,22 @@ test_describes_every_outcome(void **state)
         assert_null(strchr(text, '\x1b'));
         (void)strcpy(before, text);
     }
-    result.outcome = LOOPTOP_OUTCOME_PENDING; /* it is not over */
+}
+
+/* It is not over, and why is the agent's to say: once. */
+static void
+test_describes_what_is_pending(void **state)
+{
+    struct cancel_result result = {
+        .outcome = LOOPTOP_OUTCOME_PENDING, .after_ns = 2000000000, .reason = "it is queued; why"};
+    char text[256];
+
+    (void)state;
     cancel_describe(&result, text, sizeof(text));
-    assert_non_null(strstr(text, "waits for the loop: it will be cancelled when the loop gets to"));
+    assert_string_equal(text, "not cancelled within 2.0s, but will be: it is queued; why");
+    result.reason[0] = '\0';
+    cancel_describe(&result, text, sizeof(text));
+    assert_string_equal(text, "not cancelled within 2.0s, but will be");
 }
 
 int
@@ -305,6 +318,7 @@ main(void)
         cmocka_unit_test(test_reads_cancel_results),
         cmocka_unit_test(test_refuses_other_cancel_answers),
         cmocka_unit_test(test_describes_every_outcome),
+        cmocka_unit_test(test_describes_what_is_pending),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -83,9 +83,8 @@ cancel_describe(const struct cancel_result *result, char *out, size_t size)
             after, *at ? " at " : "", at);
         break;
     case LOOPTOP_OUTCOME_PENDING:
-        (void)snprintf(line, sizeof(line),
-            "waits for the loop: it will be cancelled when the loop gets to it%s%s%s",
-            *reason ? " (" : "", reason, *reason ? ")" : "");
+        (void)snprintf(line, sizeof(line), "not cancelled within %s, but will be%s%s", after,
+            *reason ? ": " : "", reason);
         break;
     case LOOPTOP_OUTCOME_GONE:
         (void)snprintf(line, sizeof(line), "no such task, or it had ended before");
