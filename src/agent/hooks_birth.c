@@ -112,13 +112,10 @@ struct record *
 hooks_birth(PyObject *task)
 {
     uint32_t *pad = cpy_task_pad(task);
-    struct record *record = table_find(*pad, task);
+    struct record *record = table_new(task);
     struct cpy_place place;
 
     ADD(table_counts.created, 1);
-    if (record != NULL)
-        return record; /* __init__ called once more */
-    record = table_new(task);
     if (record == NULL) {
         ADD(table_counts.untracked, 1);
         return NULL;
@@ -140,7 +137,23 @@ hooks_asks_eager(PyObject *kwargs)
     if (kwargs == NULL || PyDict_GET_SIZE(kwargs) == 0)
         return false;
     PyObject *value = PyDict_GetItemWithError(kwargs, eager_start);
-    return value != NULL && value != Py_False && value != Py_None;
+    if (value == NULL || value == Py_False || value == Py_None)
+        return false;
+    return !PyLong_CheckExact(value) || cpy_int_bits(value) > 0;
+}
+
+void
+hooks_read_arguments(struct record *record, PyObject *args, PyObject *kwargs)
+{
+    PyObject *coro = PyTuple_GET_SIZE(args) > 0 ? PyTuple_GET_ITEM(args, 0) : NULL;
+    PyObject *name = kwargs != NULL ? PyDict_GetItemString(kwargs, "name") : NULL;
+    struct loop *loop = loops_current();
+    if (coro != NULL)
+        STORE(record->coroutine, paths_coroutine(coro));
+    if (name != NULL)
+        hooks_set_name(record, name);
+    if (loop != NULL)
+        STORE(record->loop, (uint16_t)loops_index(loop));
 }
 
 /*

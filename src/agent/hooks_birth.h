@@ -19,6 +19,12 @@ struct record *hooks_birth(PyObject *task);
 /* What stands in the task object: name, coroutine, loop. */
 void hooks_read_task(struct record *record, PyObject *task);
 
+/*
+ * The same as far as Task's arguments say it, for a task whose first step comes before its fields
+ * are to be read.
+ */
+void hooks_read_arguments(struct record *record, PyObject *args, PyObject *kwargs);
+
 /* A name as Task keeps it: "Task-N" as its number, anything else as text. */
 void hooks_set_name(struct record *record, PyObject *name);
 

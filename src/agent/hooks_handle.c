@@ -127,17 +127,19 @@ call(PyObject *callback, PyObject *args)
 {
     bool wakeup;
     Py_ssize_t n = PyTuple_GET_SIZE(args);
-    PyObject *task = NULL;
-    if (hooks_on()) {
-        task = task_of(callback, n, &wakeup);
-        struct loop *loop = loops_current();
-        if (loop != NULL)
-            ADD(loop->callbacks, 1);
-    }
+    if (!hooks_on())
+        return PyObject_Vectorcall(callback, &PyTuple_GET_ITEM(args, 0), (size_t)n, NULL);
+    PyObject *task = task_of(callback, n, &wakeup);
+    struct loop *loop = loops_current();
+    if (loop != NULL)
+        ADD(loop->callbacks, 1);
     if (task != NULL)
         return wakeup ? hooks_call_wakeup(task, PyTuple_GET_ITEM(args, 0))
                       : hooks_call_step(callback, NULL, NULL);
-    return PyObject_Vectorcall(callback, &PyTuple_GET_ITEM(args, 0), (size_t)n, NULL);
+    loops_thread.callbacks++;
+    PyObject *result = PyObject_Vectorcall(callback, &PyTuple_GET_ITEM(args, 0), (size_t)n, NULL);
+    loops_thread.callbacks--;
+    return result;
 }
 
 static PyObject *

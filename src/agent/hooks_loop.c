@@ -22,7 +22,10 @@ static PyObject *
 hook_poll(PyObject *self, PyObject *const *args, Py_ssize_t n, PyObject *names)
 {
     struct loop *loop;
-    if (!hooks_on() || (loop = loops_current()) == NULL || loop->is_uvloop)
+    /* a callback that polls for something of its own blocks the loop: it is no end of an iteration
+     */
+    if (!hooks_on() || (loop = loops_current()) == NULL || loop->is_uvloop ||
+        loops_thread.current != 0 || loops_thread.callbacks != 0)
         return stock_poll(self, args, n, names);
     uint64_t began = loop->iteration_start;
     if (began != 0) {

@@ -140,6 +140,9 @@ static int
 init_eager(PyObject *self, PyObject *args, PyObject *kwargs)
 {
     struct step step;
+    struct record *own = table_find(*cpy_task_pad(self), self);
+    if (own != NULL)
+        hooks_read_arguments(own, args, kwargs);
     step_begin(&step, self);
     int rc = stock_init(self, args, kwargs);
     if (rc == 0 && step.record != NULL && step.record->task == self)
@@ -162,6 +165,8 @@ hook_init(PyObject *self, PyObject *args, PyObject *kwargs)
 {
     if (!hooks_on())
         return stock_init(self, args, kwargs);
+    if (table_find(*cpy_task_pad(self), self) != NULL)
+        return stock_init(self, args, kwargs); /* called once more: no birth */
     struct record *record = hooks_birth(self);
     uint64_t id = record != NULL ? record->id : 0;
     bool eager = hooks_asks_eager(kwargs);

@@ -241,7 +241,8 @@ io_listen_again(const char *path)
     int fd, rc = sock_listen(path, &fd);
     if (rc < 0)
         return rc;
-    /* the same number, so that the thread never sees another; the old socket leaves the epoll set */
+    /* the same number, so that the thread never sees another; the old socket leaves the epoll set
+     */
     if (dup3(fd, listen_fd, O_CLOEXEC) < 0)
         rc = -errno;
     close(fd);

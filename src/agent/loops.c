@@ -19,12 +19,16 @@ __thread struct loops_thread loops_thread __attribute__((tls_model("initial-exec
 
 static uint64_t last_id;
 static PyObject *get_running_loop; /* strong: _asyncio._get_running_loop */
+static PyObject *stock_threadsafe; /* strong: BaseEventLoop.call_soon_threadsafe */
 
 int
 loops_init(char *reason, size_t size)
 {
     if (get_running_loop == NULL)
         get_running_loop = cpy_lookup("_asyncio", "_get_running_loop");
+    if (stock_threadsafe == NULL)
+        stock_threadsafe = cpy_lookup("asyncio.base_events", "BaseEventLoop.call_soon_threadsafe");
+    loops[0].path_each_step = true; /* for the tasks of loops that found no entry */
     if (get_running_loop == NULL) {
         (void)snprintf(reason, size, "_asyncio has no _get_running_loop");
         return -ENOTSUP;
@@ -62,20 +66,26 @@ watch(PyObject *object, size_t index)
     return weak;
 }
 
-/* A free entry, or one whose loop has been gone for long; NULL when all are in use. */
+/*
+ * A free entry; or one whose loop has been gone for long; or, where there is none, the one gone
+ * longest. NULL: all are in use.
+ */
 static struct loop *
 free_entry(void)
 {
+    struct loop *oldest = NULL;
     for (size_t i = 1; i < LOOPS_MAX; i++) {
         struct loop *loop = &loops[i];
         if (loop->id == 0)
             return loop;
-        if (loop->gone != 0 && ticks_since_ns(loop->gone) > LOOPS_KEEP_NS) {
-            STORE(loop->id, 0);
-            return loop;
-        }
+        if (loop->gone != 0 && (oldest == NULL || loop->gone < oldest->gone))
+            oldest = loop;
+        if (loop->gone != 0 && ticks_since_ns(loop->gone) > LOOPS_KEEP_NS)
+            break;
     }
-    return NULL;
+    if (oldest != NULL)
+        STORE(oldest->id, 0);
+    return oldest;
 }
 
 static bool
@@ -118,6 +128,21 @@ entry_kind(struct loop *loop, PyObject *object)
     loop->path_each_step = !loop->is_uvloop;
 }
 
+/*
+ * Whether the loop's call_soon_threadsafe is asyncio's or uvloop's own, so that a probe runs none
+ * of the application's code.
+ */
+static bool
+may_probe(const struct loop *loop, PyObject *object)
+{
+    PyObject *method = PyObject_GetAttrString((PyObject *)Py_TYPE(object), "call_soon_threadsafe");
+    bool own = method != NULL &&
+               (loop->is_uvloop ? !PyFunction_Check(method) : method == stock_threadsafe);
+    Py_XDECREF(method);
+    PyErr_Clear();
+    return own;
+}
+
 struct loop *
 loops_of(PyObject *object)
 {
@@ -135,6 +160,7 @@ loops_of(PyObject *object)
     if (loop->weak == NULL)
         return &loops[0];
     entry_kind(loop, object);
+    loop->may_probe = may_probe(loop, object);
     if (loop->is_uvloop)
         hooks_wake_uvloop();
     STORE(loop->object, object);
@@ -235,7 +261,8 @@ says(const struct loop *loop, const char *method, const char *attribute)
     PyObject *answer;
     if (loop->is_uvloop)
         answer = PyObject_CallMethod(loop->object, method, NULL);
-    else if (Py_TYPE(loop->object)->tp_getattro == PyObject_GenericGetAttr)
+    else if (Py_TYPE(loop->object)->tp_getattro == PyObject_GenericGetAttr &&
+             !PyObject_HasAttrString((PyObject *)Py_TYPE(loop->object), attribute))
         answer = PyObject_GetAttrString(loop->object, attribute);
     else
         return false;

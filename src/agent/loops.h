@@ -51,6 +51,7 @@ struct loop {
     pid_t tid;
     uint8_t state; /* enum loop_state */
     bool is_uvloop;
+    bool may_probe;      /* a probe runs none of the application\'s code */
     bool path_each_step; /* await paths at the end of every step, not when somebody looks */
     uint64_t gone;       /* ticks when the object was freed */
 
@@ -74,10 +75,11 @@ extern struct loop loops[LOOPS_MAX];
 
 /* This thread, as the hooks know it. */
 struct loops_thread {
-    struct loop *loop; /* the loop it runs, or NULL */
-    uint32_t epoch;    /* loop is right as long as this is loops_epoch */
-    uint32_t current;  /* record of the task in a step, 0: none */
-    uint64_t nested;   /* ticks of steps inside the current one */
+    struct loop *loop;  /* the loop it runs, or NULL */
+    uint32_t epoch;     /* loop is right as long as this is loops_epoch */
+    uint32_t current;   /* record of the task in a step, 0: none */
+    uint32_t callbacks; /* callbacks of the loop that run now, by Handle._run */
+    uint64_t nested;    /* ticks of steps inside the current one */
 };
 extern __thread struct loops_thread loops_thread;
 extern uint32_t loops_epoch; /* from 1; GIL */

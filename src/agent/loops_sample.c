@@ -152,7 +152,7 @@ void
 loops_probe(void)
 {
     for (size_t i = 1; i < LOOPS_MAX; i++)
-        if (blind(&loops[i]) && loops[i].probe_sent == 0)
+        if (blind(&loops[i]) && loops[i].may_probe && loops[i].probe_sent == 0)
             probe(&loops[i]);
 }
 
@@ -160,7 +160,7 @@ bool
 loops_want_probe(void)
 {
     for (size_t i = 1; i < LOOPS_MAX; i++)
-        if (blind(&loops[i]) && LOAD(loops[i].probe_sent) == 0)
+        if (blind(&loops[i]) && loops[i].may_probe && LOAD(loops[i].probe_sent) == 0)
             return true;
     return false;
 }

@@ -32,6 +32,8 @@ names_init(void)
     if (memory == MAP_FAILED)
         return -ENOMEM;
     names = memory;
+    static const char full[] = "(too many names)";
+    (void)names_string(full, sizeof full - 1);
     return 0;
 }
 
@@ -49,7 +51,7 @@ static uint32_t
 add_string(const char *text, size_t n, uint32_t *slot)
 {
     if (strings == NAMES_STRINGS_MAX || text_used + n + 1 > NAMES_TEXT_MAX)
-        return 0;
+        return NAMES_FULL;
     memcpy(names->text + text_used, text, n);
     names->text[text_used + n] = '\0';
     names->offsets[strings] = text_used;

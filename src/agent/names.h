@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Texts and source places as small numbers. Each distinct text and place is kept once, for the life
- * of the agent, in stretches of fixed size; when one is full, new texts become 0, "not known", and
- * are counted. Written under the GIL, read by any thread; what a number stands for never changes.
+ * of the agent, in stretches of fixed size; when one is full, new texts become
+ * NAMES_FULL, a text that says so, and new places 0, "not known". Written under the GIL, read by
+ * any thread; what a number stands for never changes.
  */
 #ifndef LOOPTOP_AGENT_NAMES_H
 #define LOOPTOP_AGENT_NAMES_H
@@ -24,7 +25,9 @@ struct site {
 /* Reserves the memory. 0, -ENOMEM. Once. */
 int names_init(void);
 
-/* The number of a text of n bytes of UTF-8; 0 when there is no room. GIL held. */
+#define NAMES_FULL 1 /* the number of "(too many names)" */
+
+/* The number of a text of n bytes of UTF-8; NAMES_FULL when there is no room. GIL held. */
 uint32_t names_string(const char *text, size_t n);
 
 /* The number of a place; 0 when there is no room. GIL held. */

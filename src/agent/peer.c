@@ -8,10 +8,11 @@
 #include <unistd.h>
 
 #include "agent/list.h"
+#include "common/clock.h"
 #include "looptop/protocol.h"
 #include "proto/rpc.h"
 
-#define LINES_AT_ONCE 64 /* of one client, before the others' turn */
+#define TURN_NS 2000000 /* a client's requests are answered for so long, then the others' */
 
 static uint64_t last_number;
 
@@ -78,7 +79,8 @@ too_long(struct peer *peer)
 static void
 take_lines(struct peer *peer, void (*handle)(struct peer *peer, const char *line, size_t n))
 {
-    for (int i = 0; i < LINES_AT_ONCE && may_take(peer) && !peer->broken; i++) {
+    uint64_t until_ns = clock_monotonic_ns() + TURN_NS;
+    while (may_take(peer) && !peer->broken) {
         const char *end = memchr(peer->in.data, '\n', peer->in.len);
         if (end == NULL)
             break;
@@ -88,6 +90,8 @@ take_lines(struct peer *peer, void (*handle)(struct peer *peer, const char *line
         else
             handle(peer, peer->in.data, n > 0 && end[-1] == '\r' ? n - 1 : n);
         buf_consume(&peer->in, n + 1);
+        if (clock_monotonic_ns() > until_ns)
+            break;
     }
     if (peer->in.len >= LOOPTOP_REQUEST_MAX && memchr(peer->in.data, '\n', peer->in.len) == NULL)
         too_long(peer);

@@ -15,10 +15,11 @@
 #include "common/buf.h"
 #include "looptop/limits.h"
 
-#define PEER_OUT_MAX (LOOPTOP_RESPONSE_MAX + (1u << 20)) /* bytes waiting to be read by a client   \
-                                                          */
-#define PEER_OUT_HIGH (1u << 20) /* with so many waiting no more requests are taken */
-#define PEER_PENDING_MAX 32      /* requests of one client under way in the gil thread */
+#define PEER_OUT_MAX                                                                               \
+    (LOOPTOP_RESPONSE_MAX + (1u << 20)) /* bytes waiting to be read by a client                    \
+                                         */
+#define PEER_OUT_HIGH (1u << 20)        /* with so many waiting no more requests are taken */
+#define PEER_PENDING_MAX 32             /* requests of one client under way in the gil thread */
 
 struct list_query;
 

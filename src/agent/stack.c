@@ -107,17 +107,35 @@ last_part(const char *dotted)
     return dot != NULL ? dot + 1 : dotted;
 }
 
+/*
+ * The frames of a running chain, read from the inside out for as long as a slice may last, and put
+ * the right way round afterwards.
+ */
 static void
-write_running(struct stack *stack, PyObject *coro)
+write_running(struct stack *stack, PyObject *coro, uint64_t start, uint64_t max_ns)
 {
     _PyInterpreterFrame *frames[CPY_CHAIN_MAX];
+    uint32_t ends[CPY_CHAIN_MAX + 1] = {0};
+    size_t read = 0;
+    struct json_out whole = stack->out;
+    struct buf buf;
     size_t count = cpy_running_frames(coro, frames, CPY_CHAIN_MAX);
+
+    buf_init(&buf, whole.buf->max);
+    while (read < count && (read == 0 || ticks_since_ns(start) < max_ns)) {
+        json_out_init(&stack->out, &buf);
+        write_frame(stack, frames[count - 1 - read], read < RUNNING_LOCALS);
+        ends[++read] = (uint32_t)buf.len;
+    }
+    stack->out = whole;
+    for (size_t i = read; i-- > 0 && buf.error == 0;)
+        if (ends[i + 1] > ends[i])
+            json_out_raw(&stack->out, buf.data + ends[i], ends[i + 1] - ends[i]);
     if (count == 0)
         stack->reason = "it runs, and no thread's stack shows it";
-    else if (count == CPY_CHAIN_MAX)
-        stack->reason = "too deep: only the innermost frames are shown";
-    for (size_t i = 0; i < count; i++)
-        write_frame(stack, frames[i], i + RUNNING_LOCALS >= count);
+    else if (read < count || count == CPY_CHAIN_MAX)
+        stack->reason = "too much for one look: only the innermost frames are shown";
+    buf_done(&buf);
 }
 
 /* Follows the chain; 0: the time is over, 1: it has ended. */
@@ -176,7 +194,7 @@ stack_slice(struct stack *stack, uint64_t max_ns)
         return finish(stack, state_name(stack->index));
     if (cpy_is_gen(coro) && cpyv_gen_executing((PyGenObject *)coro)) {
         begin(stack, record);
-        write_running(stack, coro);
+        write_running(stack, coro, start, max_ns);
         return finish(stack, state_name(stack->index));
     }
     if (write_suspended(stack, stack->next != NULL ? stack->next : coro, start, max_ns) == 0)

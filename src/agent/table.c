@@ -16,8 +16,8 @@ struct table_counts table_counts;
 static uint64_t last_id;
 static uint32_t free_list; /* index of the first free record, 0: none */
 
-/* Ended records in the order of their end, so that the oldest goes first; the capacity is a power of
- * two. */
+/* Ended records in the order of their end, so that the oldest goes first; the capacity is a power
+ * of two. */
 struct kept {
     uint32_t *ring;
     uint32_t capacity, head, count;

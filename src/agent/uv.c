@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * See uv.h. uv_loop_configure(UV_METRICS_IDLE_TIME) is allowed on a loop that runs and cannot be
- * taken back; it makes libuv ask epoll a second time in each iteration that waits, which a busy server
- * feels: so it waits until somebody watches. uv_metrics_idle_time may be called from any
+ * taken back; it makes libuv ask epoll a second time in each iteration that waits, which a busy
+ * server feels: so it waits until somebody watches. uv_metrics_idle_time may be called from any
  * thread; uv_metrics_info copies counters that the loop's thread writes, a word at a time. The loop
  * is read only while it runs, under uv_lock, and so never after uv_loop_close.
  */

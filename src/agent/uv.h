@@ -19,8 +19,8 @@ void uv_loop_started(struct loop *loop);
 void uv_loop_stopped(struct loop *loop);
 
 /*
- * Has libuv count idle time from now on. In the loop's thread, called again and again while somebody
- * watches: with it libuv asks epoll twice an iteration, so it is not done before.
+ * Has libuv count idle time from now on. In the loop's thread, called again and again while
+ * somebody watches: with it libuv asks epoll twice an iteration, so it is not done before.
  */
 void uv_loop_measure(struct loop *loop);
 

@@ -68,7 +68,8 @@ test_a_full_table_knows_no_more(void **state)
         (void)snprintf(text, sizeof text, "text %d", i);
         (void)string(text);
     }
-    assert_int_equal(string("never seen before"), 0);
+    assert_int_equal(string("never seen before"), NAMES_FULL);
+    assert_string_equal(names_text(NAMES_FULL), "(too many names)");
     assert_int_equal(string("worker"), worker);
     for (uint32_t i = 0; i < NAMES_SITES_MAX + 10; i++)
         (void)names_site(1, 1, 1000 + i);
