@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Texts and source places as small numbers. Each distinct text and place is kept once, for the life
- * of the agent, in stretches of fixed size; when one is full, new texts become
- * NAMES_FULL, a text that says so, and new places 0, "not known". Written under the GIL, read by
- * any thread; what a number stands for never changes.
+ * of the agent, in stretches of fixed size; when one is full, new texts become NAMES_FULL, a text
+ * that says so, and new places 0, "not known". Written under the GIL, read by any thread; what a
+ * number stands for never changes.
  */
 #ifndef LOOPTOP_AGENT_NAMES_H
 #define LOOPTOP_AGENT_NAMES_H
