@@ -20,6 +20,7 @@ def test_cancels_a_real_task(python, start_shop):
         line = shop.line_of("stuck here")
         term.wait("order-7")
         find(term, "order-3")
+        assert re.search("order-3 +◇ WAIT ", term.screen())
         term.keys("x")
         term.wait(r"Cancel 1 task\?")
         screen = term.screen()
@@ -30,7 +31,6 @@ def test_cancels_a_real_task(python, start_shop):
         shop.expect("cancelled 3 looptop")
         term.wait(r'task 5 "order-3" cancelled after')
         term.wait(r"order-3 +⊘ CNCLD")
-        assert len(re.findall("◇ WAIT +Event.wait|◇ WAIT .*stock", screen)) >= 1
         client = shop.client()
         assert client.row("order-3")["state"] == "cancelled"
         assert client.row("order-4")["state"] == "wait"
