@@ -17,6 +17,7 @@
 struct cJSON;
 
 #define TUI_REQUESTS 32
+#define TUI_EARLY_KEYS 64
 #define TUI_CANCEL_WAIT_NS 2000000000ull
 
 enum request_kind {
@@ -91,6 +92,8 @@ struct tui {
     enum action_kind prompt_for;            /* ACTION_FILTER or ACTION_FIND */
     char prompt_former[LOOPTOP_FILTER_MAX]; /* the filter before the prompt */
     struct line_history filters, finds;
+    int early[TUI_EARLY_KEYS]; /* keys that act on rows, pressed before the first rows came */
+    int early_count;
     bool dirty, quit;
     int signals;
 };
@@ -137,6 +140,8 @@ void tui_find_refused(struct tui *tui, const char *text, int column);
 
 /* tui_key.c */
 void tui_key(struct tui *tui, int key);
+/* Once the first rows have come, and no popup is over them: does what was pressed before. */
+void tui_key_early(struct tui *tui);
 void tui_open_popup(struct tui *tui, const struct view_ops *ops);
 
 /* tui_cancel.c */

@@ -299,21 +299,69 @@ do_rest(struct tui *tui, const struct action *action)
     }
 }
 
-void
-tui_key(struct tui *tui, int key)
+/*
+ * Before the first rows have come, what acts on them waits for them. Cancelling does not: it would
+ * ask about a task that nobody has seen.
+ */
+static bool
+keep_early(struct tui *tui, const struct action *action, int key)
+{
+    struct model *model = &tui->model;
+
+    if (model->have_page || tui->inactive || tui->parts.popup.ops)
+        return false;
+    switch (action->kind) {
+    case ACTION_MOVE:
+    case ACTION_PAGE:
+    case ACTION_FIRST:
+    case ACTION_LAST:
+    case ACTION_FOLLOW:
+    case ACTION_TAG:
+    case ACTION_OPEN:
+        if (tui->early_count < TUI_EARLY_KEYS)
+            tui->early[tui->early_count++] = key;
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* A key for the views. */
+static void
+act(struct tui *tui, int key)
 {
     struct view *view = screen_active(&tui->parts);
     struct action action;
 
-    if (tui->parts.prompt.open) {
-        prompt_key(tui, key);
-        return;
-    }
     view_key(view, &tui->model, key, &action);
     if (action.kind == ACTION_NONE && !view->ops->popup)
         view_bound(registry_common, key, &action);
     if (action.kind != ACTION_NONE)
         tui->model.note[0] = '\0';
+    if (keep_early(tui, &action, key))
+        return;
     if (!do_move(tui, &action) && !do_open(tui, &action))
         do_rest(tui, &action);
+}
+
+void
+tui_key_early(struct tui *tui)
+{
+    int count = tui->early_count;
+
+    if (!tui->model.have_page || tui->parts.popup.ops)
+        return;
+    tui->early_count = 0;
+    for (int i = 0; i < count; i++)
+        act(tui, tui->early[i]);
+}
+
+void
+tui_key(struct tui *tui, int key)
+{
+    tui_key_early(tui);
+    if (tui->parts.prompt.open)
+        prompt_key(tui, key);
+    else
+        act(tui, key);
 }

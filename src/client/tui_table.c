@@ -180,6 +180,7 @@ tui_table_take(struct tui *tui, const struct cJSON *result, const struct asked *
     }
     model_take_page(model, &page, asked->focus);
     tui->dirty = true;
+    tui_key_early(tui);
 }
 
 /* A filter that was refused gives way to the last good one. */
@@ -201,6 +202,7 @@ tui_table_refused(
     tui->subscribe_due_ns = model->now_ns + AGAIN_NS;
     if (code == LOOPTOP_ERR_INACTIVE) {
         tui->inactive = true;
+        tui->early_count = 0; /* the first rows may be long in coming */
         return;
     }
     if (request->asked.generation != tui->generation)

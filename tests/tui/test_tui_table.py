@@ -127,6 +127,30 @@ def test_find(medium):
         assert selected(term.screen()) == 8000
 
 
+@pytest.mark.parametrize("keys, typed, wanted", [
+    (["End", "Up"], "", 59), (["Down", "Space"], "", 3), (["Down", "x"], "", 2), (["/"], "id:42", 42),
+])
+def test_keys_before_the_first_rows(keys, typed, wanted):
+    """They are done when rows come; but nothing is cancelled that nobody saw."""
+    with FakeAgent("--tasks", "60", "--still", "--slow", "1500") as agent, agent.open("-s", "id,-") as term:
+        term.wait("reading tasks")
+        agent.signal(signal.SIGSTOP)
+        try:
+            term.keys(*keys)
+            if typed:
+                term.type(typed)
+                term.keys("Enter")
+            term.keys("?")  # which needs no rows
+            term.wait("Everywhere")
+            term.keys("q")
+            term.wait("reading tasks")
+        finally:
+            agent.signal(signal.SIGCONT)
+        term.wait(on(wanted))
+        assert re.findall(r"^.• *(\d+)", term.screen(), re.M) == (["2"] if "Space" in keys else [])
+        assert "Cancel 1 task" not in term.screen()
+
+
 def test_filter(quiet_shop):
     with quiet_shop.open("-s", "id,-", cols=120) as term:
         term.wait("order-7")
@@ -334,6 +358,7 @@ def test_help(small):
 
 def test_saved_screen(small):
     with small.open() as term:
+        term.wait(r"57 tasks \+ 3 ended")
         term.wait(r"^▌")
         screen = term.lines()
         term.keys("s")

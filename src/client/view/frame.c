@@ -108,7 +108,7 @@ count_words(const struct model *model, char *out, size_t size)
 {
     unsigned long long total = model->page.total, live = total;
 
-    if (model->have_status && model->status.tasks < total)
+    if (model->status.tasks < total)
         live = model->status.tasks;
     if (model->query.filter)
         snprintf(out, size, "%llu of %llu", (unsigned long long)model->page.matched, total);
@@ -148,7 +148,7 @@ frame_draw_tabs(const struct model *model, const struct view_ops *current, struc
         return;
     surface_fill(surface, area, ROLE_TAB, NULL);
     int x = draw_tab_names(current, surface, area);
-    if (model->have_page)
+    if (model->have_page && model->have_status)
         add_counts(model, &strip);
     if (sorted >= 0)
         strip_add(&strip, 2, "", ROLE_TAB, "sort %s%s", columns_table[sorted].title,
