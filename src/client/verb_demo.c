@@ -189,6 +189,27 @@ serve_and_look(const char *python, const char *script)
     return status;
 }
 
+/* VERB_DONE, or VERB_NOT_SO and it has been said. */
+static int
+find_python(const char *libdir, const char *wanted, const char **ret_python)
+{
+    unsigned minor = 0;
+
+    switch (interpreter_find(libdir, wanted, ret_python, &minor)) {
+    case 0:
+        return VERB_DONE;
+    case -ENOENT:
+        return verb_fail(VERB_NOT_SO, "%s: not found", wanted);
+    case -ENOTSUP:
+        return verb_fail(VERB_NOT_SO,
+            "%s is Python 3.%u: 3.11 is the first that looptop has an agent for", wanted, minor);
+    default:
+        return verb_fail(VERB_NOT_SO,
+            "no agent in %s/agent for %s: build looptop with the headers of the interpreter there",
+            libdir, wanted ? wanted : "any python3 on PATH");
+    }
+}
+
 static int
 run(const struct verb *verb, int argc, char **argv)
 {
@@ -213,10 +234,9 @@ run(const struct verb *verb, int argc, char **argv)
     (void)snprintf(script, sizeof(script), "%s/demo/demo.py", dir);
     if (access(script, R_OK) < 0)
         return verb_fail(VERB_NOT_SO, "%s: %s", script, strerror(errno));
-    if (interpreter_find(dir, wanted, &python) < 0)
-        return verb_fail(VERB_NOT_SO,
-            "no agent in %s/agent for %s: build looptop with the headers of the interpreter there",
-            dir, wanted ? wanted : "any python3 on PATH");
+    status = find_python(dir, wanted, &python);
+    if (status != VERB_DONE)
+        return status;
     return serve_and_look(python, script);
 }
 

@@ -589,6 +589,18 @@ def test_demo_shows_why_it_failed(tmp_path):
     assert_says(done, 1, "/bin/false")
 
 
+def test_demo_says_what_is_wrong_with_an_interpreter(tmp_path):
+    assert_says(looptop("demo", "--python", "/no/such/python"), 1, "/no/such/python: not found")
+    assert_says(looptop("demo", "--python", "no-such-python"), 1, "no-such-python: not found")
+    old = tmp_path / "python3.10"
+    old.write_text("#!/bin/sh\nexec '%s' -c 'import sys; sys.version_info = (3, 10, 13, \"final\", 0); "
+                   "exec(sys.argv[1])' \"$4\"\n" % sys.executable)
+    old.chmod(0o755)
+    assert_says(looptop("demo", "--python", str(old)), 1, str(old), "3.10", "3.11 is the first")
+    old.chmod(0o644)
+    assert_says(looptop("demo", "--python", str(old)), 1, str(old), "no agent")
+
+
 # ---- the documents are those of looptop-json(5)
 
 
