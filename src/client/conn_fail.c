@@ -56,6 +56,24 @@ conn_fail_silent(pid_t pid, int timeout_ms, struct conn_error *error)
         conn_describe(pid, who), timeout_ms / 1000.0);
 }
 
+/* There is a process, but no agent in it. */
+static int
+fail_absent(pid_t pid, struct conn_error *error)
+{
+    char who[CONN_DESCRIBE_SIZE], value[4];
+
+    if (proc_environ(NULL, pid, "LOOPTOP", value, sizeof(value)) == 0 && strcmp(value, "0") == 0)
+        return conn_fail(error, -ENOENT,
+            "no agent in %s: it was disabled by LOOPTOP=0 in its environment: start it without "
+            "that",
+            conn_describe(pid, who));
+    return conn_fail(error, -ENOENT,
+        "no agent in %s: none was started, or it was detached: start it with `looptop run`, or "
+        "call "
+        "looptop.start() in it; this version cannot attach to a process started without",
+        conn_describe(pid, who));
+}
+
 int
 conn_fail_open(pid_t pid, int code, int timeout_ms, struct conn_error *error)
 {
@@ -68,10 +86,7 @@ conn_fail_open(pid_t pid, int code, int timeout_ms, struct conn_error *error)
             error, code, "no process %d: `looptop ls` lists those with an agent", (int)pid);
     case -ENOENT:
     case -ECONNREFUSED:
-        return conn_fail(error, -ENOENT,
-            "no agent in %s: start it with `looptop run`, or call looptop.start() in it; "
-            "this version cannot attach to a process started without",
-            conn_describe(pid, who));
+        return fail_absent(pid, error);
     case -EACCES:
     case -EPERM:
         if (proc_status(NULL, pid, &status) == 0 && status.uid != geteuid())

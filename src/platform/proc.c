@@ -21,6 +21,7 @@
 
 #define STATUS_SIZE 4096 /* of status, of which only the first half matters here */
 #define STAT_SIZE 1024
+#define ENVIRON_SIZE (256 * 1024)
 /* field 22 of stat(5), counted from the state, which follows the name */
 #define STAT_STARTTIME 19
 
@@ -221,6 +222,25 @@ proc_cmdline(const char *root, pid_t pid, char *out, size_t size, size_t *ret_le
             out[i] = '?';
     }
     return 0;
+}
+
+int
+proc_environ(const char *root, pid_t pid, const char *name, char *out, size_t size)
+{
+    CLEANUP_FREE char *text = malloc(ENVIRON_SIZE);
+    if (!text || size == 0)
+        return text ? -EINVAL : -ENOMEM;
+    size_t len, n = strlen(name);
+    int r = read_of(root, pid, "environ", text, ENVIRON_SIZE, &len);
+    if (r < 0)
+        return r;
+    for (const char *entry = text; entry < text + len; entry += strlen(entry) + 1) {
+        if (strncmp(entry, name, n) == 0 && entry[n] == '=') {
+            (void)snprintf(out, size, "%s", entry + n + 1);
+            return 0;
+        }
+    }
+    return -ENOENT;
 }
 
 int

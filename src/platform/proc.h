@@ -41,6 +41,12 @@ int proc_cmdline(const char *root, pid_t pid, char *out, size_t size, size_t *re
  */
 int proc_args(const char *root, pid_t pid, char *out, size_t size, size_t *ret_len);
 
+/*
+ * The value of a variable in the environment that the process was started with; what it changed
+ * since is not to be seen. -ENOENT: not there, or behind the first 256 KiB; -ENOMEM; cut to size.
+ */
+int proc_environ(const char *root, pid_t pid, const char *name, char *out, size_t size);
+
 /* Where the executable is, without " (deleted)". -ENAMETOOLONG where it does not fit. */
 int proc_exe(const char *root, pid_t pid, char *out, size_t size);
 

@@ -443,7 +443,23 @@ def test_no_agent():
     with subprocess.Popen(["sleep", "60"]) as process:
         try:
             assert_says(looptop("ps", str(process.pid)), 3, "no agent", "sleep 60", "looptop run",
-                        "cannot attach")
+                        "cannot attach", "detached")
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("value, disabled", [("0", True), ("1", False), ("00", False)])
+def test_an_agent_that_is_disabled(value, disabled):
+    with subprocess.Popen(["sleep", "60"], env=dict(os.environ, LOOPTOP=value)) as process:
+        try:
+            # until it has executed sleep, its environment is our own
+            deadline = time.monotonic() + TIMEOUT
+            while b"sleep" not in Path("/proc/%d/cmdline" % process.pid).read_bytes():
+                assert time.monotonic() < deadline
+            done = looptop("ps", str(process.pid))
+            assert_says(done, 3, "no agent", "sleep 60")
+            assert ("disabled by LOOPTOP=0" in done.stderr) == disabled
+            assert ("looptop run" in done.stderr) != disabled
         finally:
             process.kill()
 

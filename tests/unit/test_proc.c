@@ -141,6 +141,28 @@ test_what_is_not_there_is_gone(void **state)
 }
 
 static void
+test_environ(void **state)
+{
+    (void)state;
+    static const char bytes[] =
+        "MY_LOOPTOP=9\0LOOPTOP_READONLY=1\0LOOPTOP=0\0LOOPTOP=7\0EMPTY=\0LAST";
+    char text[8] = "";
+    put("77/environ", bytes, sizeof(bytes) - 1);
+    assert_int_equal(proc_environ(root, 77, "LOOPTOP", text, sizeof(text)), 0);
+    assert_string_equal(text, "0");
+    assert_int_equal(proc_environ(root, 77, "MY_LOOPTOP", text, 1), 0);
+    assert_string_equal(text, "");
+    assert_int_equal(proc_environ(root, 77, "EMPTY", text, sizeof(text)), 0);
+    assert_string_equal(text, "");
+    assert_int_equal(proc_environ(root, 77, "LAST", text, sizeof(text)), -ENOENT);
+    assert_int_equal(proc_environ(root, 77, "LOOP", text, sizeof(text)), -ENOENT);
+    assert_int_equal(proc_environ(root, 77, "LOOPTOP", text, 0), -EINVAL);
+    assert_int_equal(proc_environ(root, 99, "LOOPTOP", text, sizeof(text)), -ESRCH);
+    put("77/environ", "", 0);
+    assert_int_equal(proc_environ(root, 77, "LOOPTOP", text, sizeof(text)), -ENOENT);
+}
+
+static void
 test_cmdline_is_made_readable(void **state)
 {
     (void)state;
@@ -275,6 +297,7 @@ main(void)
         cmocka_unit_test(test_status_of_a_zombie_on_an_old_kernel),
         cmocka_unit_test(test_a_broken_status_is_refused),
         cmocka_unit_test(test_what_is_not_there_is_gone),
+        cmocka_unit_test(test_environ),
         cmocka_unit_test(test_cmdline_is_made_readable),
         cmocka_unit_test(test_exe_of_a_replaced_program),
         cmocka_unit_test(test_times),
