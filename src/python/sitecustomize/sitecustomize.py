@@ -28,7 +28,8 @@ def _is_the_started_process():
 
 
 def _tell(problem):
-    if problem and _is_the_started_process() and sys.stderr is not None:
+    # a subinterpreter has an agent beside it, in the main one: nothing to say
+    if problem and "subinterpreter" not in problem and _is_the_started_process() and sys.stderr is not None:
         sys.stderr.write("looptop: %s; %s goes on without\n" % (problem, os.path.basename(sys.executable)))
         sys.stderr.flush()
 
