@@ -14,7 +14,7 @@ shift
 packages="uvloop fastapi uvicorn aiohttp gunicorn aiodebug aiomonitor sentry-sdk
  opentelemetry-instrumentation-asyncio opentelemetry-distro ddtrace"
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/looptop/venvs
-recipe=1 # raise to have every venv made anew
+recipe=2 # raise to have every venv made anew
 mkdir -p "$cache" "$(dirname "$out")"
 
 version_of()
@@ -56,6 +56,10 @@ make_venv()
         return 1
     fi
     fill "$venv"
+    # Debian's uvloop is for Debian's default Python alone, but pip takes it as installed for all
+    if ! grep -qx uvloop "$venv/failed" && ! "$venv/bin/python" -c 'import uvloop' 2>/dev/null; then
+        $pip --ignore-installed uvloop >>"$venv/venv.log" 2>&1 || echo uvloop >>"$venv/failed"
+    fi
     # gunicorn is pure Python: where even that fails it is the network, to be tried again next time
     grep -qx gunicorn "$venv/failed" || touch "$venv/.looptop-ready-$recipe"
 }
