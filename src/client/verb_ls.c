@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "client/conn.h"
 #include "client/conn_impl.h"
@@ -185,6 +187,43 @@ find_all(struct ls_list *list)
     }
     collect(list, first);
     return r;
+}
+
+static bool
+has_ended(pid_t pid)
+{
+    struct proc_status status;
+
+    return proc_status(NULL, pid, &status) < 0 || status.state == 'Z' || status.state == 'X';
+}
+
+/* Removes what ended while it was asked: nothing can be said of it any more. */
+static void
+drop_ended(struct ls_list *list)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < list->count; i++) {
+        if (has_ended(list->items[i].pid)) {
+            (void)conn_close(list->items[i].conn);
+            free(list->items[i].status);
+        } else {
+            list->items[kept++] = list->items[i];
+        }
+    }
+    list->count = kept;
+}
+
+/* Removes sockets that killed agents of our own left; a directory that is not ours is let be. */
+static void
+sweep(void)
+{
+    char dir[SOCK_PATH_SIZE];
+    struct stat st;
+
+    if (sock_dir(dir, sizeof(dir), false) == 0 && lstat(dir, &st) == 0 && S_ISDIR(st.st_mode) &&
+        st.st_uid == geteuid())
+        (void)sock_sweep(dir);
 }
 
 static int
@@ -368,6 +407,8 @@ show(bool json)
 
     if (r < 0)
         return verb_fail(VERB_NOT_SO, "cannot list processes: %s", strerror(-r));
+    sweep();
+    drop_ended(&list);
     if (list.count > 0)
         qsort(list.items, list.count, sizeof(*list.items), by_pid);
     buf_init(&buf, OUT_MAX);

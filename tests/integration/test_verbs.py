@@ -430,6 +430,37 @@ def test_ls_does_not_wait_for_the_silent(start):
     assert processes[good.pid]["tasks"] == 5
     for agent in silent + [stopped]:
         assert processes[agent.pid]["tasks"] is None and processes[agent.pid]["python"] is None
+        assert "scripted_agent.py" in processes[agent.pid]["cmdline"]
+
+
+def test_ls_does_not_list_what_ended_meanwhile(start):
+    dying, good = start("--mode", "dies"), start()
+    pids = [str(p["pid"]) for p in document("ls", "--json")["processes"]]
+    assert dying.process.wait(TIMEOUT) == 0
+    assert good.pid in pids and dying.pid not in pids
+
+
+def test_ls_removes_sockets_of_the_dead(tmp_path):
+    import socket
+
+    directory, elsewhere = tmp_path / "looptop", tmp_path / "elsewhere"
+    environ = {"XDG_RUNTIME_DIR": str(tmp_path)}
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    assert looptop("ls", environ=environ).returncode == 0 and not directory.exists()
+    for place in (directory, elsewhere):
+        place.mkdir(mode=0o700)
+        with socket.socket(socket.AF_UNIX) as dead:
+            dead.bind(str(place / ("%d.sock" % gone.pid)))
+    (directory / "notes").write_text("")
+    assert looptop("ls", environ=environ).returncode == 0
+    assert [path.name for path in directory.iterdir()] == ["notes"]
+    # a link in its place may lead anywhere
+    (directory / "notes").unlink()
+    directory.rmdir()
+    directory.symlink_to(elsewhere)
+    assert looptop("ls", environ=environ).returncode == 0
+    assert len(list(elsewhere.iterdir())) == 1
 
 
 # ---- no agent, or a strange one

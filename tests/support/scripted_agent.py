@@ -16,6 +16,7 @@ line. Modes break one method (all, where none is named):
     deep            answers with a line nested very deep
     many-values     answers with a line of millions of small values
     closes          closes in place of an answer
+    dies            ends the process in place of an answer
     half            answers with half a line and closes
     no-result       answers with neither result nor error
     endless         `tasks` always gives the same page
@@ -221,6 +222,8 @@ class Agent:
             return head + b"[" + b"1," * 4_000_000 + b"1]}\n", False
         if mode == "closes":
             return b"", True
+        if mode == "dies":
+            os._exit(0)
         if mode == "half":
             return head + b'{"a":', True
         if mode == "no-result":
