@@ -20,11 +20,41 @@
 static const char *const state_names[LOOPTOP_STATES] = LOOPTOP_STATE_NAMES;
 
 static const struct option options_long[] = {
+    {"user", no_argument, NULL, 'u'},
     {"ascii", no_argument, NULL, 'A'},
     VERB_OPTION_JSON,
     VERB_OPTION_HELP,
     VERB_OPTION_END,
 };
+
+/* "/lib/python3.13/", or lib64, as installations of CPython have it. */
+static bool
+in_stdlib(const char *file)
+{
+    for (const char *at = strstr(file, "/lib"); at; at = strstr(at + 1, "/lib")) {
+        const char *p = at + 4;
+
+        if (strncmp(p, "64", 2) == 0)
+            p += 2;
+        if (strncmp(p, "/python3.", 9) != 0)
+            continue;
+        p += 9;
+        p += strspn(p, "0123456789");
+        if (*p == 't') /* free-threaded */
+            p++;
+        if (*p == '/')
+            return true;
+    }
+    return false;
+}
+
+/* Is the file of the standard library or of an installed package? By its name, as it comes. */
+static bool
+is_library(const char *file)
+{
+    return strncmp(file, "<frozen ", 8) == 0 || strstr(file, "/site-packages/") ||
+           strstr(file, "/dist-packages/") || in_stdlib(file);
+}
 
 /* Writes text as a terminal may have it. */
 static void
@@ -76,39 +106,92 @@ put_frame(struct buf *buf, pid_t pid, const struct stack_frame *frame, size_t nu
         (void)buf_printf(buf, "      (%llu more)\n", (unsigned long long)frame->more_locals);
 }
 
+/* The row of a task in the table, as far as it stands there. False: it does not. */
+static bool
+fetch_row(struct conn *conn, uint64_t id, struct task_page *ret_page)
+{
+    char params[64];
+    struct conn_error error;
+    cJSON *result = NULL;
+    bool found;
+
+    (void)snprintf(params, sizeof(params), "{\"ids\":[%llu],\"limit\":1}", (unsigned long long)id);
+    if (conn_call(conn, "tasks", params, VERB_TIMEOUT_MS, &result, &error) < 0)
+        return false;
+    found = task_page_decode(result, ret_page) == 0;
+    cJSON_Delete(result);
+    if (found && (ret_page->count == 0 || ret_page->rows[0].id != id)) {
+        task_page_done(ret_page);
+        return false;
+    }
+    return found;
+}
+
+/* Where the task was made, and by which. */
+static void
+put_origin(struct buf *buf, struct conn *conn, const struct task_row *row)
+{
+    struct task_page parent = {0};
+
+    if (!row->created_at && !row->parent)
+        return;
+    (void)buf_puts(buf, "created");
+    if (row->created_at) {
+        (void)buf_puts(buf, " at ");
+        put_clean(buf, row->created_at->file);
+        (void)buf_printf(buf, ":%u ", row->created_at->line);
+        put_clean(buf, row->created_at->function);
+    }
+    if (row->parent) {
+        (void)buf_printf(buf, " by task %llu", (unsigned long long)row->parent);
+        if (fetch_row(conn, row->parent, &parent)) {
+            (void)buf_puts(buf, "  ");
+            put_clean(buf, parent.rows[0].name);
+        }
+    }
+    (void)buf_puts(buf, "\n");
+    task_page_done(&parent);
+}
+
 /* Names the task as the table does, where it still stands there. */
 static void
 put_title(struct buf *buf, struct conn *conn, const struct stack *stack)
 {
-    char params[64], age[FMT_SIZE], idle[FMT_SIZE];
+    char age[FMT_SIZE], idle[FMT_SIZE];
     struct task_page page = {0};
-    struct conn_error error;
-    cJSON *result = NULL;
+    const struct task_row *row;
 
     (void)buf_printf(
         buf, "task %llu  %s", (unsigned long long)stack->id, state_names[stack->state]);
-    (void)snprintf(
-        params, sizeof(params), "{\"ids\":[%llu],\"limit\":1}", (unsigned long long)stack->id);
-    if (conn_call(conn, "tasks", params, VERB_TIMEOUT_MS, &result, &error) == 0 &&
-        task_page_decode(result, &page) == 0 && page.count > 0 && page.rows[0].id == stack->id) {
-        (void)buf_puts(buf, "  ");
-        put_clean(buf, page.rows[0].name);
-        (void)buf_printf(buf, "  age %s%s  idle %s", page.rows[0].age_exact ? "" : out_at_least(),
-            fmt_duration(age, (double)page.rows[0].age_ns),
-            fmt_duration(idle, (double)page.rows[0].idle_ns));
+    if (!fetch_row(conn, stack->id, &page)) {
+        (void)buf_puts(buf, "\n");
+        return;
     }
-    (void)buf_puts(buf, "\n");
+    row = &page.rows[0];
+    (void)buf_puts(buf, "  ");
+    put_clean(buf, row->name);
+    (void)buf_printf(buf, "  age %s%s  idle %s  steps %llu\n", row->age_exact ? "" : out_at_least(),
+        fmt_duration(age, (double)row->age_ns), fmt_duration(idle, (double)row->idle_ns),
+        (unsigned long long)row->steps);
+    put_origin(buf, conn, row);
     task_page_done(&page);
-    cJSON_Delete(result);
 }
 
 static void
-put_text(struct buf *buf, pid_t pid, const struct stack *stack)
+put_text(struct buf *buf, pid_t pid, const struct stack *stack, bool user)
 {
+    size_t left_out = 0;
+
     for (size_t i = 0; i < stack->count; i++) {
+        if (user && is_library(stack->frames[i].file)) {
+            left_out++;
+            continue;
+        }
         put_frame(buf, pid, &stack->frames[i], i + 1);
         (void)out_flush_some(buf);
     }
+    if (left_out > 0)
+        (void)buf_printf(buf, "%zu library frame%s left out\n", left_out, left_out == 1 ? "" : "s");
     if (stack->awaits) {
         (void)buf_puts(buf, "awaits ");
         put_clean(buf, stack->awaits);
@@ -154,9 +237,11 @@ json_frame(struct json_out *out, pid_t pid, const struct stack_frame *frame)
 }
 
 static void
-put_json(struct buf *buf, pid_t pid, const struct conn_hello *hello, const struct stack *stack)
+put_json(struct buf *buf, pid_t pid, const struct conn_hello *hello, const struct stack *stack,
+    bool user)
 {
     struct json_out out;
+    uint64_t left_out = 0;
 
     json_out_init(&out, buf);
     json_out_object(&out);
@@ -169,13 +254,23 @@ put_json(struct buf *buf, pid_t pid, const struct conn_hello *hello, const struc
     json_out_key(&out, "frames");
     json_out_array(&out);
     for (size_t i = 0; i < stack->count; i++) {
+        if (user && is_library(stack->frames[i].file)) {
+            left_out++;
+            continue;
+        }
         json_frame(&out, pid, &stack->frames[i]);
         (void)out_flush_some(buf);
     }
     json_out_array_end(&out);
+    json_out_kv_uint(&out, "left_out", left_out);
     json_out_object_end(&out);
     (void)buf_puts(buf, "\n");
 }
+
+struct stack_request {
+    bool json;
+    bool user; /* without frames of libraries */
+};
 
 /* The id of the only live task with this name. */
 static int
@@ -191,7 +286,7 @@ id_by_name(pid_t pid, struct conn *conn, const char *name, uint64_t *ret_id)
 }
 
 static int
-show(pid_t pid, struct conn *conn, uint64_t id, bool json)
+show(pid_t pid, struct conn *conn, uint64_t id, const struct stack_request *request)
 {
     CLEANUP(stack_done) struct stack stack = {0};
     struct conn_error error;
@@ -208,11 +303,11 @@ show(pid_t pid, struct conn *conn, uint64_t id, bool json)
     if (r < 0)
         return verb_misread("stack", r);
     buf_init(&buf, OUT_MAX);
-    if (json)
-        put_json(&buf, pid, conn_hello(conn), &stack);
-    else {
+    if (request->json) {
+        put_json(&buf, pid, conn_hello(conn), &stack, request->user);
+    } else {
         put_title(&buf, conn, &stack);
-        put_text(&buf, pid, &stack);
+        put_text(&buf, pid, &stack, request->user);
     }
     return out_finish(&buf, VERB_DONE);
 }
@@ -221,7 +316,7 @@ static int
 run(const struct verb *verb, int argc, char **argv)
 {
     CLEANUP(verb_conn_done) struct conn *conn = NULL;
-    bool json = false;
+    struct stack_request request = {0};
     uint64_t id;
     int c, status = VERB_DONE;
     pid_t pid;
@@ -229,8 +324,10 @@ run(const struct verb *verb, int argc, char **argv)
     while ((c = verb_option(verb, argc, argv, ":jh", options_long, &status)) > 0) {
         if (c == 'A')
             out_force_ascii();
+        else if (c == 'u')
+            request.user = true;
         else
-            json = true;
+            request.json = true;
     }
     if (c == 0)
         return status;
@@ -239,14 +336,15 @@ run(const struct verb *verb, int argc, char **argv)
     status = verb_open_only(verb, argc - 1, argv, &pid, &conn);
     if (status == VERB_DONE && parse_uint_text(argv[argc - 1], 1, 1ull << 53, &id) < 0)
         status = id_by_name(pid, conn, argv[argc - 1], &id);
-    return status == VERB_DONE ? show(pid, conn, id, json) : status;
+    return status == VERB_DONE ? show(pid, conn, id, &request) : status;
 }
 
 const struct verb verb_stack = {
     .name = "stack",
     .arguments = "[OPTION]... PID TASK",
     .summary = "Show the await chain of a task, by its id or unique name",
-    .options = "      --ascii  no characters beyond ASCII\n"
+    .options = "      --user   without frames of the standard library and installed packages\n"
+               "      --ascii  no characters beyond ASCII\n"
                "  -j, --json   one JSON document: see looptop-json(5)\n",
     .run = run,
 };

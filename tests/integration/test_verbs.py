@@ -310,12 +310,32 @@ def test_stack(start):
     done = looptop("stack", agent.pid, "2")
     assert done.returncode == 0 and done.stderr == ""
     lines = [line.strip() for line in done.stdout.splitlines()]
-    assert lines[0].startswith("task 2  run  report-7")
+    assert lines[0] == "task 2  run  report-7  age 2.0s  idle 1.8s  steps 3"
+    assert lines[1] == "created at /srv/orders/handlers.py:88 get_order by task 1  main"
     assert "1  worker  %s:1" % AGENT in lines
     assert "> #!/usr/bin/env python3" in lines
     assert "n: int = 3" in lines and "queue: Queue" in lines and "seen: list[12]" in lines
     assert "2  step (generator)  /no/such/file.py:9" in lines
     assert "awaits Future" in lines and "not complete: a cycle" in lines
+
+
+def test_stack_head_says_what_is_known(start):
+    agent = start()
+    assert looptop("stack", agent.pid, "1").stdout.splitlines()[:2] == [
+        "task 1  run  main  age ≥2h00m  idle 3.0s  steps 12", "   1  worker  %s:1" % AGENT]
+
+
+def test_stack_of_user_code(start):
+    agent = start()
+    done = looptop("stack", "--user", agent.pid, "2")
+    numbers = re.findall(r"^ +(\d+)  \w+ .*$", done.stdout, re.M)
+    assert (done.returncode, numbers) == (0, ["1", "2", "7", "8"])
+    assert "4 library frames left out\nawaits Future\n" in done.stdout
+    assert "left out" not in looptop("stack", agent.pid, "2").stdout
+    stack = document("stack", "--user", "--json", agent.pid, "2")
+    assert (len(stack["frames"]), stack["left_out"]) == (4, 4)
+    stack = document("stack", "--json", agent.pid, "2")
+    assert (len(stack["frames"]), stack["left_out"]) == (8, 0)
 
 
 def test_stack_by_name(start):

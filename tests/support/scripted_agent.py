@@ -94,6 +94,10 @@ STACK = {
                     {"name": "seen", "type": "list", "length": 12}], "more_locals": 4},
         {"kind": "generator", "function": "step", "file": "/no/such/file.py", "line": 9, "locals": [],
          "more_locals": 0},
+        *({"kind": "coroutine", "function": "inner", "file": path, "line": 1, "locals": [], "more_locals": 0}
+          for path in ("/opt/lib/python3.13t/asyncio/tasks.py", "/v/lib64/python3.11/site-packages/a.py",
+                       "/usr/lib/python3/dist-packages/b.py", "<frozen runpy>", "/srv/lib/python3.x/mine.py",
+                       "/srv/lib/python3.11")),
     ],
     "awaits": "Future",
 }
