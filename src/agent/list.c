@@ -71,7 +71,7 @@ static int
 parse_filter(const struct rpc_request *request, struct list_query *query, struct rpc_error *error)
 {
     const char *text;
-    char message[128];
+    char message[256];
     int column;
     int rc = rpc_param_string(request, "filter", LOOPTOP_FILTER_MAX, "", &text, error);
     if (rc < 0)

@@ -29,7 +29,7 @@ struct rpc_request {
 
 struct rpc_error {
     int code;          /* enum looptop_error; 0: none */
-    char message[160]; /* one line */
+    char message[320]; /* one line */
     char field[32];    /* the param at fault, or "" */
     int column;        /* in a filter, from 1; 0: does not apply */
 };
