@@ -96,6 +96,9 @@ static void
 close_peer(struct peer *peer)
 {
     answers_forget(peer->number);
+    /* a child between fork and exec may hold the connection open: its events would be the next
+     * one's */
+    (void)epoll_ctl(epoll_fd, EPOLL_CTL_DEL, peer->fd, NULL);
     peer_close(peer);
 }
 
