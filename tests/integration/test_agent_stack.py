@@ -320,6 +320,32 @@ def fill():
     assert client.row("running")["at"][1:] == (line, "blocks")
 
 
+def test_running_in_a_constructor(serve):
+    """The interpreter puts a frame of its own below an inlined __init__: it is nobody's code."""
+    service, client = serve("""
+class Thing:
+    def __init__(self, blocks):
+        if blocks:
+            os.write(1, b"BLOCKED\\n")
+            os.read(0, 1000)  # at blocked
+
+async def running():
+    await asyncio.sleep(0)
+    for n in range(1000):
+        Thing(n == 999)
+
+def fill():
+    loop.call_later(0.01, lambda: spawn(running(), "running"))
+    return []
+""")
+    service.expect("BLOCKED")
+    line = service.line_of("at blocked")
+    stack = wait_for(lambda: (lambda found: found if found["frames"][-1]["line"] == line else None)(
+        client.stack("running")))
+    assert short(stack) == [("coroutine", "running"), ("function", "Thing.__init__")]
+    wait_for(lambda: client.row("running")["at"][1:] == (line, "Thing.__init__"))
+
+
 def test_never_started(serve):
     service, client = serve("""
 async def later(a, b=2, *c, **d):

@@ -20,11 +20,11 @@ cpyv_top_frame(PyThreadState *ts)
     return ts->cframe->current_frame;
 }
 
-/* The frame's code, NULL for a frame of the interpreter's own. */
+/* The frame's code, NULL for one that has not begun. */
 static inline PyCodeObject *
 cpyv_frame_code(_PyInterpreterFrame *frame)
 {
-    return frame->f_code;
+    return _PyFrame_IsIncomplete(frame) ? NULL : frame->f_code;
 }
 
 /* Identifies code and instruction in one load. */

@@ -21,11 +21,13 @@ cpyv_top_frame(PyThreadState *ts)
     return ts->cframe->current_frame;
 }
 
-/* The frame's code, NULL for a frame of the interpreter's own. */
+/* The frame's code, NULL for a frame of the interpreter's own and for one that has not begun. */
 static inline PyCodeObject *
 cpyv_frame_code(_PyInterpreterFrame *frame)
 {
-    return frame->owner == FRAME_OWNED_BY_CSTACK ? NULL : frame->f_code;
+    if (frame->owner == FRAME_OWNED_BY_CSTACK || _PyFrame_IsIncomplete(frame))
+        return NULL;
+    return frame->f_code;
 }
 
 /* Identifies code and instruction in one load. */

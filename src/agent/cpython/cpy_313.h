@@ -22,11 +22,14 @@ cpyv_top_frame(PyThreadState *ts)
     return ts->current_frame;
 }
 
-/* The frame's code, NULL for a frame of the interpreter's own. */
+/*
+ * The frame's code, NULL for a frame of the interpreter's own and for one that has not begun: what
+ * stands below an inlined __init__ has code made at compile time, which must not be touched.
+ */
 static inline PyCodeObject *
 cpyv_frame_code(_PyInterpreterFrame *frame)
 {
-    return frame->owner == FRAME_OWNED_BY_CSTACK ? NULL : (PyCodeObject *)frame->f_executable;
+    return _PyFrame_IsIncomplete(frame) ? NULL : (PyCodeObject *)frame->f_executable;
 }
 
 /* Identifies code and instruction in one load. */

@@ -23,14 +23,19 @@ cpyv_top_frame(PyThreadState *ts)
     return ts->current_frame;
 }
 
-/* The frame's code, NULL for a frame of the interpreter's own. */
+/*
+ * The frame's code, NULL for a frame of the interpreter's own and for one that has not begun: what
+ * stands below an inlined __init__ has code made at compile time, which must not be touched.
+ */
 static inline PyCodeObject *
 cpyv_frame_code(_PyInterpreterFrame *frame)
 {
     if (frame->owner == FRAME_OWNED_BY_INTERPRETER)
         return NULL;
     PyObject *code = PyStackRef_AsPyObjectBorrow(frame->f_executable);
-    return code != NULL && PyCode_Check(code) ? (PyCodeObject *)code : NULL;
+    if (code == NULL || !PyCode_Check(code) || _PyFrame_IsIncomplete(frame))
+        return NULL;
+    return (PyCodeObject *)code;
 }
 
 /* Identifies code and instruction in one load. */
