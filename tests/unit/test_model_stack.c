@@ -231,7 +231,8 @@ static void
 test_reads_cancel_results(void **state)
 {
     cJSON *json = cJSON_Parse("{\"results\":[{\"id\":7,\"name\":\"w\",\"outcome\":\"suppressed\","
-                              "\"after_ns\":2000000000,\"at\":\"w.py:55 w\",\"reason\":null}]}");
+                              "\"after_ns\":2000000000,\"at\":\"/srv/a b/w.py:55 w\","
+                              "\"reason\":null}]}");
     struct cancel_result results[2];
     char text[256];
 
@@ -239,6 +240,7 @@ test_reads_cancel_results(void **state)
     assert_int_equal(cancel_decode(json, results, 2), 1);
     assert_int_equal(results[0].id, 7);
     assert_int_equal(results[0].outcome, LOOPTOP_OUTCOME_SUPPRESSED);
+    assert_string_equal(results[0].at, "/srv/a b/w.py:55 w");
     cancel_describe(&results[0], text, sizeof(text));
     assert_string_equal(text, "still runs after 2.0s: it swallowed the cancellation at w.py:55 w");
     assert_int_equal(cancel_decode(json, results, 0), -EPROTO);

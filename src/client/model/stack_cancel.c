@@ -60,11 +60,20 @@ cancel_decode(const cJSON *result, struct cancel_result *ret_results, size_t max
     return (int)count;
 }
 
+/* Where a task stands, its file without the directories: as in the table, and a line is short. */
+static const char *
+short_place(const char *at)
+{
+    const char *slash = strrchr(at, '/');
+
+    return slash ? slash + 1 : at;
+}
+
 void
 cancel_describe(const struct cancel_result *result, char *out, size_t size)
 {
     char after[FMT_SIZE], line[1024];
-    const char *at = result->at, *reason = result->reason;
+    const char *at = short_place(result->at), *reason = result->reason;
 
     (void)fmt_duration(after, (double)result->after_ns);
     switch (result->outcome) {
