@@ -181,9 +181,9 @@ def fails():
     var.set("before failing")
     raise ValueError("x")
 
-async def child():
+async def child(go):
     show("child")
-    await asyncio.sleep(0)
+    await go.wait()
     print("child", var.get())
 
 async def main():
@@ -196,9 +196,11 @@ async def main():
     loop.call_soon(show, 2, context=own)
     loop.call_soon(fails, context=own)
     loop.call_soon(show, 3, context=own)
+    go = asyncio.Event()
+    task = asyncio.create_task(child(go), context=own)
     loop.call_later(0.001, show, 4, context=own)
-    await asyncio.create_task(child(), context=own)
-    await asyncio.sleep(0.01)
+    loop.call_later(0.002, go.set)
+    await task
     # a context that is in use cannot be entered once more
     inside = contextvars.copy_context()
     def nested():

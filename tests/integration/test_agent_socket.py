@@ -205,7 +205,10 @@ def test_bad_clients_delay_nobody(python):
         assert slowest() < alone * 20 + 1
         for _ in range(20):
             with Client(service.socket_path()) as client:
-                client.send({"jsonrpc": "2.0", "id": 1, "method": "stack", "params": {"id": 1}})
+                try:
+                    client.send({"jsonrpc": "2.0", "id": 1, "method": "stack", "params": {"id": 1}})
+                except (BrokenPipeError, ConnectionResetError):
+                    pass  # the one before is not gone yet: too many
         assert slowest() < alone * 20 + 1
         # they are served, too, once they behave
         assert silent.call("hello")["pid"] == service.pid
