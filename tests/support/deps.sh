@@ -49,6 +49,11 @@ python_headers()
     return 1
 }
 
+terminfo()
+{
+    infocmp "$1"
+}
+
 pytest_there()
 {
     [ -d /usr/lib/python3/dist-packages/pytest ] || python3 -c 'import pytest'
@@ -82,6 +87,7 @@ set_test()
     need python3-pytest pytest_there
     need python3-venv venv_there
     need tmux have tmux
+    need ncurses-term terminfo xterm-direct
     need socat have socat
     need jq have jq
     need procps have ps

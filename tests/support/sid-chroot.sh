@@ -8,8 +8,8 @@
 set -eu
 
 root=${1:?usage: sid-chroot.sh ROOT}
-stamp=$root/.looptop-ready-2
-packages="gcc libc6-dev make pkgconf libncurses-dev libcmocka-dev tmux jq socat procps
+stamp=$root/.looptop-ready-3
+packages="gcc libc6-dev make pkgconf libncurses-dev libcmocka-dev tmux ncurses-term jq socat procps
  python3.13-dev python3.14-dev python3.15-dev python3.13-venv python3.14-venv python3.15-venv
  python3-pytest python3-uvloop"
 
