@@ -86,7 +86,7 @@ class Terminal:
     def close(self):
         subprocess.run([*self.server, "kill-server"], stderr=subprocess.DEVNULL, check=False,
                        timeout=DEADLINE_S)
-        self.directory.cleanup()
+        wait_until(self._is_removed, "the end of what writes to %s" % self.path)
 
     def tmux(self, *args):
         done = subprocess.run([*self.server, *args], timeout=DEADLINE_S,
@@ -160,6 +160,14 @@ class Terminal:
         os.kill(self.pid(), number)
 
     # -- what is left
+
+    def _is_removed(self):
+        """What ran in the pane may go on writing for a moment, as a shell does its history."""
+        try:
+            self.directory.cleanup()
+        except OSError:
+            pass
+        return not os.path.exists(self.path)
 
     def _place(self, name):
         return os.path.join(self.path, name)
