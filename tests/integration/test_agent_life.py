@@ -455,7 +455,7 @@ async def nothing():
 
 def strip_addresses(text):
     import re
-    return re.sub("0x[0-9a-f]+", "0x", text)
+    return re.sub("0x[0-9a-f]{6,}", "0x", text)
 
 
 # ---- stop, detach, switches
