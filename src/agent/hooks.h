@@ -13,15 +13,17 @@
 #include "agent/cpython/cpy.h"
 
 #include "agent/atomic.h"
+#include "common/hidden.h"
 
 struct record;
 
-extern bool hooks_active;
-extern PyInterpreterState *hooks_interp;        /* the main interpreter; others pass through */
-extern PyInterpreterState *const *hooks_newest; /* what it points to: the interpreter made last */
+extern HIDDEN bool hooks_active;
+extern HIDDEN PyInterpreterState *hooks_interp; /* the main interpreter; others pass through */
+extern HIDDEN PyInterpreterState *const
+    *hooks_newest; /* what it points to: the interpreter made last */
 
 /* There are records whose place was not seen when their step ended. Atomic. */
-extern bool hooks_place_unknown;
+extern HIDDEN bool hooks_place_unknown;
 
 /* Whether a hook has to note anything here. Where there is one interpreter it needs not be asked
  * for. */

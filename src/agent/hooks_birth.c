@@ -28,9 +28,7 @@ hooks_set_name(struct record *record, PyObject *name)
     char text[LOOPTOP_NAME_MAX];
     uint64_t number = 0;
     if (name != NULL && PyLong_CheckExact(name)) {
-        int overflow;
-        long long n = PyLong_AsLongLongAndOverflow(name, &overflow);
-        STORE(record->name_number, n > 0 ? (uint64_t)n : 0);
+        STORE(record->name_number, cpy_int_number(name));
         return;
     }
     size_t len = name != NULL && PyUnicode_Check(name) ? paths_unicode(name, text, sizeof text) : 0;
@@ -174,7 +172,7 @@ hooks_did_start(PyObject *task)
 static void
 find_skips(void)
 {
-    static const char *const modules[] = {"asyncio.base_events", "asyncio.tasks",
+    static const char *const modules[] = {"asyncio.tasks", "asyncio.base_events",
         "asyncio.taskgroups", "asyncio.runners", "asyncio.timeouts", "asyncio.events"};
     for (size_t i = 0; i < sizeof modules / sizeof modules[0]; i++) {
         PyObject *module = cpy_module(modules[i]);

@@ -46,6 +46,7 @@ static struct known_site sites[SLOTS];
 static struct known_object objects[SLOTS]; /* types, and qualified names of coroutines */
 static struct known_path paths[SLOTS];
 static unsigned codes_used, sites_used, objects_used, paths_used; /* of this generation */
+static bool crowded;                                              /* one of them is nearly full */
 static uint32_t generation = 1;
 static bool unwatched; /* a code is known that will not tell when it goes */
 static char stdlib[1024];
@@ -65,15 +66,22 @@ forget(void)
 {
     generation++;
     codes_used = sites_used = objects_used = paths_used = 0;
+    crowded = false;
     unwatched = false;
 }
 
-/* Before an entry is added: a full cache would be searched for ever. */
+/* An entry was added to a cache. */
 static void
+count(unsigned *used)
+{
+    crowded = crowded || ++*used >= SLOTS_FULL;
+}
+
+/* Before a cache is searched: a full one would be searched for ever. */
+static inline void
 make_room(void)
 {
-    if (codes_used >= SLOTS_FULL || sites_used >= SLOTS_FULL || objects_used >= SLOTS_FULL ||
-        paths_used >= SLOTS_FULL)
+    if (__builtin_expect(crowded, 0))
         forget();
 }
 
@@ -138,7 +146,7 @@ code_of(PyCodeObject *code)
         known->file = string_of(code->co_filename);
         known->function = string_of(code->co_qualname);
         known->rank = rank_of(names_text(known->file));
-        codes_used++;
+        count(&codes_used);
         if (!cpy_watch_code(code))
             unwatched = true;
         return known;
@@ -160,7 +168,7 @@ paths_site(const struct cpy_place *place)
         uint32_t site = names_site(code->file, code->function, cpy_line(place));
         *known = (struct known_site){
             .code = place->code, .generation = generation, .lasti = place->lasti, .site = site};
-        sites_used++;
+        count(&sites_used);
         return site;
     }
 }
@@ -176,7 +184,7 @@ object_entry(const void *object)
             continue;
         if (known->generation != generation) {
             *known = (struct known_object){.object = object, .generation = generation};
-            objects_used++;
+            count(&objects_used);
         }
         return known;
     }
@@ -207,7 +215,14 @@ uint32_t
 paths_coroutine(PyObject *coro)
 {
     if (coro != NULL && cpy_is_gen(coro)) {
-        PyObject *name = ((PyGenObject *)coro)->gi_qualname;
+        const PyGenObject *gen = (const PyGenObject *)coro;
+        PyObject *name = gen->gi_qualname;
+        if (cpyv_gen_created(gen) || cpyv_gen_suspended(gen)) {
+            /* almost always its name is its code's, and found by the code */
+            PyCodeObject *code = cpyv_frame_code(cpyv_gen_frame((PyGenObject *)coro));
+            if (code != NULL && code->co_qualname == name)
+                return code_of(code)->function;
+        }
         if (name != NULL && PyUnicode_Check(name)) {
             struct known_object *known = object_entry(name);
             if (!same_text(name, names_text(known->string)))
@@ -331,7 +346,7 @@ path_of(PyObject *task, uint64_t hash)
         }
         *known = (struct known_path){.hash = hash, .generation = generation};
         classify(task, known);
-        paths_used++;
+        count(&paths_used);
         return known;
     }
 }

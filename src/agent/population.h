@@ -6,9 +6,10 @@
 #define LOOPTOP_AGENT_POPULATION_H
 
 #include "agent/cpython/cpy.h"
+#include "common/hidden.h"
 
-extern struct cpy_cursor population_cursor;
-extern bool population_walking; /* atomic */
+extern HIDDEN struct cpy_cursor population_cursor;
+extern HIDDEN bool population_walking; /* atomic */
 
 /* Begins a walk. */
 void population_start(void);

@@ -132,6 +132,7 @@ table_new(void *task)
         return NULL;
     __atomic_thread_fence(__ATOMIC_RELEASE); /* whoever sees what follows sees that the id was 0 */
     uint64_t *words = (uint64_t *)record;
+#pragma GCC unroll 16
     for (size_t i = 1; i < offsetof(struct record, name) / sizeof *words; i++)
         STORE(words[i], 0);
     STORE(record->task, task);
@@ -166,12 +167,6 @@ table_end(struct record *record, unsigned outcome, uint64_t now)
     else
         ADD(table_counts.cancelled, 1);
     kept_add(&kept_failed, record, now);
-}
-
-uint32_t
-table_index(const struct record *record)
-{
-    return (uint32_t)(record - table_records);
 }
 
 uint64_t

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "agent/atomic.h"
+#include "common/hidden.h"
 #include "looptop/limits.h"
 
 #define TABLE_BYTES_MAX (64u << 20)        /* the cap; the screen shows it */
@@ -88,11 +89,15 @@ void table_drop(struct record *record);
  */
 void table_end(struct record *record, unsigned outcome, uint64_t now);
 
-uint32_t table_index(const struct record *record);
+extern HIDDEN struct record *table_records; /* [0] is never used */
+extern HIDDEN uint32_t table_high;          /* records ever used; atomic */
+extern HIDDEN uint32_t table_max;
 
-extern struct record *table_records; /* [0] is never used */
-extern uint32_t table_high;          /* records ever used; atomic */
-extern uint32_t table_max;
+static inline uint32_t
+table_index(const struct record *record)
+{
+    return (uint32_t)(record - table_records);
+}
 
 /* The record at an index if it is this task's, else NULL. GIL held. */
 static inline struct record *
@@ -108,7 +113,7 @@ table_find(uint32_t index, const void *task)
 struct table_counts {
     uint64_t live, created, finished, failed, cancelled, untracked, steps;
 };
-extern struct table_counts table_counts;
+extern HIDDEN struct table_counts table_counts;
 
 /* Memory the records have touched, in bytes. Any thread. */
 uint64_t table_bytes(void);

@@ -11,11 +11,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
+
+#include "common/hidden.h"
+
 #if defined(__x86_64__)
 #include <x86intrin.h>
 #endif
 
-extern bool ticks_from_tsc; /* set once by ticks_init */
+extern HIDDEN bool ticks_from_tsc; /* set once by ticks_init */
 
 static inline uint64_t
 ticks_now(void)

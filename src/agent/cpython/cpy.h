@@ -20,6 +20,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "common/hidden.h"
+
 #if PY_VERSION_HEX >= 0x03100000 || PY_VERSION_HEX < 0x030B0000
 #error "looptop knows CPython 3.11 to 3.15"
 #elif PY_VERSION_HEX >= 0x030F0000
@@ -60,7 +62,7 @@ struct cpy_layout {
     ptrdiff_t pad;        /* 4 bytes of padding where a record's index is kept */
     ptrdiff_t node;       /* 3.14+: its place in the list of tasks */
 };
-extern struct cpy_layout cpy_layout;
+extern HIDDEN struct cpy_layout cpy_layout;
 
 /* A step wrapper's task; TaskStepMethWrapper of Modules/_asynciomodule.c, the same on 3.11 to 3.15.
  */
@@ -70,9 +72,9 @@ struct cpy_step {
 };
 
 /*
- * Measures the layout. Call in a thread of our own that runs no loop, after asyncio is imported. pause
- * gives the GIL back for a moment; it is called between long pieces of work.
- * 0, or -ENOTSUP with a reason.
+ * Measures the layout. Call in a thread of our own that runs no loop, after asyncio is imported.
+ * pause gives the GIL back for a moment; it is called between long pieces of work. 0, or -ENOTSUP
+ * with a reason.
  */
 int cpy_calibrate(void (*pause)(void), char *reason, size_t size);
 
@@ -164,8 +166,8 @@ int cpy_caller(PyObject *const *skip, size_t skips, struct cpy_place *ret_place)
 size_t cpy_running_frames(PyObject *root, _PyInterpreterFrame **ret_frames, size_t max);
 
 /*
- * Codes that are watched call `died` when they are freed: a slot of the code object's own, meant for
- * tools, holds a mark. Once; then cpy_watch_code for each, false where that cannot be.
+ * Codes that are watched call `died` when they are freed: a slot of the code object's own, meant
+ * for tools, holds a mark. Once; then cpy_watch_code for each, false where that cannot be.
  */
 void cpy_watch_codes(void (*died)(void));
 bool cpy_watch_code(PyCodeObject *code);
@@ -219,6 +221,21 @@ PyObject *cpy_type_dict(PyTypeObject *type);
 
 /* Bits of an exact int. */
 size_t cpy_int_bits(PyObject *value);
+
+/* An exact int that is positive and fits, 0 any other. */
+static inline uint64_t
+cpy_int_number(PyObject *value)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    if (__builtin_expect(PyUnstable_Long_IsCompact((PyLongObject *)value), 1)) {
+        Py_ssize_t small = PyUnstable_Long_CompactValue((PyLongObject *)value);
+        return small > 0 ? (uint64_t)small : 0;
+    }
+#endif
+    int overflow;
+    long long number = PyLong_AsLongLongAndOverflow(value, &overflow);
+    return number > 0 ? (uint64_t)number : 0;
+}
 
 /* Blocks of memory the interpreter's allocator has in use; -1 without the function. */
 Py_ssize_t cpy_allocated_blocks(void);

@@ -43,6 +43,19 @@ cpy_unwrap(PyObject *awaited)
     return awaited;
 }
 
+static bool
+is_skipped(const PyObject *globals, PyObject *const *skip, size_t skips)
+{
+    static const PyObject *kept; /* never one to be skipped: those live as long as we do */
+    if (globals == kept)
+        return false;
+    for (size_t i = 0; i < skips; i++)
+        if (skip[i] == globals)
+            return true;
+    kept = globals;
+    return false;
+}
+
 int
 cpy_caller(PyObject *const *skip, size_t skips, struct cpy_place *ret_place)
 {
@@ -50,12 +63,7 @@ cpy_caller(PyObject *const *skip, size_t skips, struct cpy_place *ret_place)
     for (int depth = 0; frame != NULL && depth < CPY_CALLERS_MAX;
          depth++, frame = frame->previous) {
         PyCodeObject *code = cpyv_frame_code(frame);
-        if (code == NULL)
-            continue;
-        size_t i = 0;
-        while (i < skips && skip[i] != frame->f_globals)
-            i++;
-        if (i < skips)
+        if (code == NULL || is_skipped(frame->f_globals, skip, skips))
             continue;
         *ret_place = (struct cpy_place){.code = code, .lasti = cpyv_frame_lasti(frame)};
         return 1;
