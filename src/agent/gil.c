@@ -25,11 +25,11 @@
 #include "common/clock.h"
 #include "looptop/protocol.h"
 
-#define PERIOD_NS CLOCK_NS_PER_S       /* figures of the interpreter, nobody watching */
-#define PERIOD_WATCHED_NS 100000000ull /* … somebody watching */
-#define PAUSE_NS 100000                /* between two slices: the application's turn */
-#define STACK_BYTES_MAX (8u << 20)     /* JSON of one stack */
-#define REFRESH_BATCH 256              /* records of one slice */
+#define PERIOD_NS CLOCK_NS_PER_S     /* figures of the interpreter; probes, nobody watching */
+#define PERIOD_PROBE_NS 200000000ull /* probes, somebody watching */
+#define PAUSE_NS 100000              /* between two slices: the application's turn */
+#define STACK_BYTES_MAX (8u << 20)   /* JSON of one stack */
+#define REFRESH_BATCH 256            /* records of one slice */
 
 static struct {
     pthread_mutex_t lock;
@@ -49,6 +49,7 @@ static uint64_t waiting_since; /* atomic, ticks */
 static uint64_t longest_hold;  /* atomic, ticks */
 static PyThreadState *own;     /* this thread's */
 static uint64_t held_since;
+static uint64_t places_due_ns; /* when places are looked up again though nobody asks */
 
 struct job *
 gil_job_new(enum job_kind kind)
@@ -206,6 +207,7 @@ refresh_lazy(void)
 {
     uint32_t batch[REFRESH_BATCH], high = LOAD(table_high), i = 1;
     STORE(hooks_place_unknown, false);
+    places_due_ns = clock_monotonic_ns() + PERIOD_NS;
     while (i < high && !stopping()) {
         unsigned n = 0;
         for (; i < high && n < REFRESH_BATCH; i++) {
@@ -220,6 +222,8 @@ refresh_lazy(void)
         for (unsigned k = 0; k < n; k++)
             refresh_record(&table_records[batch[k]]);
         give_gil();
+        if (i == high)
+            break;
         struct timespec pause = {.tv_nsec = PAUSE_NS};
         nanosleep(&pause, NULL);
     }
@@ -253,6 +257,13 @@ run_job(struct job *job)
         refresh_lazy();
 }
 
+static uint64_t
+period_ns(void)
+{
+    bool often = LOAD(watched) && (loops_want_probes() || LOAD(hooks_place_unknown));
+    return often ? PERIOD_PROBE_NS : PERIOD_NS;
+}
+
 /* What is done at regular times. */
 static void
 run_period(void)
@@ -263,7 +274,7 @@ run_period(void)
         give_gil();
         return;
     }
-    bool blocks = memory_blocks_due(), probe = loops_want_probe(), stopped = loops_have_stopped();
+    bool blocks = memory_blocks_due(), probe = loops_probe_due(), stopped = loops_have_stopped();
     if (blocks || probe || stopped) {
         take_gil();
         if (stopped)
@@ -274,7 +285,8 @@ run_period(void)
             memory_blocks_sample();
         give_gil();
     }
-    if (have_lazy_places())
+    /* so that whoever asks next finds few that are stale */
+    if (LOAD(hooks_place_unknown) || (have_lazy_places() && clock_monotonic_ns() >= places_due_ns))
         refresh_lazy();
 }
 
@@ -356,7 +368,7 @@ gil_main(void *arg)
         if (clock_monotonic_ns() < due || stopping())
             continue;
         run_period();
-        due = clock_monotonic_ns() + (LOAD(watched) ? PERIOD_WATCHED_NS : PERIOD_NS);
+        due = clock_monotonic_ns() + period_ns();
     }
     install_tried();
     if (own == NULL)

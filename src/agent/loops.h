@@ -16,6 +16,7 @@
 #include <sys/types.h>
 
 #include "agent/atomic.h"
+#include "common/hidden.h"
 #include "common/histogram.h"
 #include "looptop/limits.h"
 
@@ -71,7 +72,7 @@ struct loop {
     struct loop_history *history;
 };
 
-extern struct loop loops[LOOPS_MAX];
+extern HIDDEN struct loop loops[LOOPS_MAX];
 
 /* This thread, as the hooks know it. */
 struct loops_thread {
@@ -81,8 +82,8 @@ struct loops_thread {
     uint32_t callbacks; /* callbacks of the loop that run now, by Handle._run */
     uint64_t nested;    /* ticks of steps inside the current one */
 };
-extern __thread struct loops_thread loops_thread;
-extern uint32_t loops_epoch; /* from 1; GIL */
+extern HIDDEN __thread struct loops_thread loops_thread;
+extern HIDDEN uint32_t loops_epoch; /* from 1; GIL */
 
 /* 0, -ENOTSUP with a reason. GIL held. Once, after asyncio is imported. */
 int loops_init(char *reason, size_t size);
@@ -140,8 +141,9 @@ void loops_sample(void);
  */
 void loops_probe(void);
 
-/* Whether any loop needs a probe. Any thread. */
-bool loops_want_probe(void);
+/* Whether there is a loop that probes are for; and one of which none is under way. Any thread. */
+bool loops_want_probes(void);
+bool loops_probe_due(void);
 
 /* The lags of the last minute. io thread. */
 void loops_lag_merge(const struct loop *loop, struct histogram *ret_all);

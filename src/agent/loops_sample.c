@@ -157,7 +157,16 @@ loops_probe(void)
 }
 
 bool
-loops_want_probe(void)
+loops_want_probes(void)
+{
+    for (size_t i = 1; i < LOOPS_MAX; i++)
+        if (blind(&loops[i]) && loops[i].may_probe)
+            return true;
+    return false;
+}
+
+bool
+loops_probe_due(void)
 {
     for (size_t i = 1; i < LOOPS_MAX; i++)
         if (blind(&loops[i]) && loops[i].may_probe && LOAD(loops[i].probe_sent) == 0)
