@@ -26,7 +26,7 @@
 #include "looptop/protocol.h"
 
 #define PERIOD_NS CLOCK_NS_PER_S     /* figures of the interpreter; probes, nobody watching */
-#define PERIOD_PROBE_NS 200000000ull /* probes, somebody watching */
+#define PERIOD_PROBE_NS 500000000ull /* probes, somebody watching */
 #define PAUSE_NS 100000              /* between two slices: the application's turn */
 #define STACK_BYTES_MAX (8u << 20)   /* JSON of one stack */
 #define REFRESH_BATCH 256            /* records of one slice */

@@ -23,9 +23,9 @@
 #include "agent/table.h"
 #include "agent/ticks.h"
 
-/* uvloop's iterations are not seen: a step that long counts among the largest lags, beside the
- * probe */
-#define LONG_STEP_NS 1000000
+/* uvloop's iterations are not seen: a step that long, and a task that waited that long for its
+ * turn, count among the largest lags, beside the probe */
+#define LONG_NS 1000000
 
 static ternaryfunc stock_step;
 static PyCFunction stock_wakeup;
@@ -34,7 +34,7 @@ static initproc stock_init;
 static destructor stock_dealloc;
 static PyMethodDef *cancel_def, *uncancel_def, *set_name_def;
 static PyCFunction stock_cancel, stock_uncancel, stock_set_name;
-static uint64_t long_step; /* ticks */
+static uint64_t long_time; /* ticks */
 
 /*
  * One step of a task between step_begin and step_end, which are the hot path: all of it in
@@ -52,6 +52,7 @@ struct step {
     struct record *record;
     struct loop *loop;
     uint64_t start;
+    uint64_t woken;  /* when it was queued to run; 0: not known */
     uint64_t nested; /* the enclosing step's */
     uint64_t outer_start;
     uint32_t outer; /* the enclosing step's record */
@@ -67,7 +68,9 @@ step_begin(struct step *step, PyObject *task)
     uint32_t index = 0;
     if (loop == NULL)
         loop = &loops[0];
+    step->woken = 0;
     if (record != NULL) {
+        step->woken = record->woken;
         index = *cpy_task_pad(task);
         STORE(record->woken, 0);
     }
@@ -82,6 +85,15 @@ step_begin(struct step *step, PyObject *task)
     step->start = ticks_now();
     STORE(loop->step_start, step->start);
     STORE(loop->running, index);
+}
+
+/* A lag that was seen by a step. */
+static __attribute__((noinline)) void
+note_lag(struct loop *loop, uint64_t ticks)
+{
+    uint64_t ns = ticks_to_ns(ticks);
+    if (ns > LOAD(loop->lag_max_ns))
+        STORE(loop->lag_max_ns, ns);
 }
 
 /* The task ended in the step that just ended. */
@@ -117,8 +129,11 @@ step_end(struct step *step)
     ADD(loop->steps, 1);
     if (loop->is_uvloop) {
         ADD(loop->busy, own);
-        if (own > long_step && ticks_to_ns(own) > LOAD(loop->lag_max_ns))
-            STORE(loop->lag_max_ns, ticks_to_ns(own));
+        if (__builtin_expect(own > long_time, 0))
+            note_lag(loop, own);
+        /* woken before the loop ran it waited for that */
+        if (__builtin_expect(step->woken + long_time < step->start, 0) && step->woken > loop->since)
+            note_lag(loop, step->start - step->woken);
     }
     ADD(table_counts.steps, 1);
     if (record == NULL || record->task != step->task)
@@ -365,7 +380,7 @@ hooks_task_install(char *reason, size_t size)
         (void)snprintf(reason, size, "no memory");
         return -ENOTSUP;
     }
-    long_step = ticks_from_ns(LONG_STEP_NS);
+    long_time = ticks_from_ns(LONG_NS);
     stock_init = cpy_layout.task->tp_init;
     stock_dealloc = cpy_layout.task->tp_dealloc;
     stock_step = cpy_layout.step->tp_call;

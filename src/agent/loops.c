@@ -198,6 +198,7 @@ loops_set_running(PyObject *object)
     if (loop == &loops[0])
         return;
     name_thread(loop);
+    loop->since = ticks_now();
     STORE(loop->state, LOOP_RUNNING);
     loops_thread.loop = loop;
     if (loop->is_uvloop)

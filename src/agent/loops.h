@@ -47,7 +47,7 @@ struct loop {
     uint64_t id;      /* 0: free; written last */
     PyObject *object; /* borrowed; NULL once it is gone. GIL */
     PyObject *weak;   /* strong: its callback marks the entry */
-    char kind[48];
+    char kind[40];
     char thread[32];
     pid_t tid;
     uint8_t state; /* enum loop_state */
@@ -56,6 +56,7 @@ struct loop {
     bool path_each_step; /* await paths at the end of every step, not when somebody looks */
     uint64_t gone;       /* ticks when the object was freed */
 
+    uint64_t since;           /* ticks when it began to run */
     uint32_t running;         /* record in a step now, 0: none */
     uint64_t step_start;      /* ticks */
     uint64_t iteration_start; /* ticks; 0: it waits for events, or is not known */

@@ -680,6 +680,38 @@ loop.run_until_complete(line())
         # its end is not waited for: 3.12.1 crashes there by itself
 
 
+def test_waits_of_tasks_are_lag(python):
+    """uvloop's iterations are not seen; what a task waits for its turn is, once the loop runs."""
+    python, reason = python_with(python, "uvloop")
+    if python is None:
+        pytest.skip(reason)
+    with inline(python, """
+import time, uvloop
+
+async def main():
+    asyncio.get_running_loop().call_soon(time.sleep, 0.06)
+    await asyncio.sleep(0)
+    print("READY", flush=True)
+    await line()
+
+assert looptop.start()
+loop = uvloop.new_event_loop()
+task = loop.create_task(main())
+time.sleep(1.5)
+loop.run_until_complete(task)
+""") as service:
+        service.expect("READY")
+        client = service.client()
+
+        def lag():
+            (loop,) = client.call("loops")["loops"]
+            return loop["lag_ns"]["max"]
+        wait_for(lambda: lag() >= 60_000_000)
+        assert lag() < 1_500_000_000
+        service.tell()
+        assert service.wait() == 0
+
+
 # ---- a population that is older than the agent
 
 
