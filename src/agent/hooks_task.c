@@ -36,17 +36,18 @@ static PyMethodDef *cancel_def, *uncancel_def, *set_name_def;
 static PyCFunction stock_cancel, stock_uncancel, stock_set_name;
 static uint64_t long_time; /* ticks */
 
-/*
- * One step of a task between step_begin and step_end, which are the hot path: all of it in
- * registers, and in none of it an array to be guarded or a field left unset to be cleared.
- */
+/* Of a function without an array there is nothing to guard, of a struct that is set before it is
+ * read nothing to clear. */
+#if __has_attribute(no_stack_protector) && __has_attribute(uninitialized)
 #define HOT __attribute__((no_stack_protector))
-#if __has_attribute(uninitialized)
 #define ALL_SET __attribute__((uninitialized))
 #else
+#define HOT
 #define ALL_SET
 #endif
 
+/* One step of a task between step_begin and step_end, which are the hot path: all of it in
+ * registers. */
 struct step {
     PyObject *task; /* borrowed; the caller's callee keeps it alive */
     struct record *record;
