@@ -219,8 +219,11 @@ refresh_lazy(void)
         if (n == 0)
             break;
         take_gil();
-        for (unsigned k = 0; k < n; k++)
+        for (unsigned k = 0; k < n; k++) {
+            if (ticks_since_ns(held_since) > GIL_SLICE_NS)
+                yield_gil();
             refresh_record(&table_records[batch[k]]);
+        }
         give_gil();
         if (i == high)
             break;
