@@ -78,7 +78,7 @@ def run(sections, quick):
         results["overhead"] = overhead.section(with_loops(chosen), overhead.Effort(quick))
     if "population" in sections:
         subjects = one_a_minor(pythons)
-        effort = {"walks": 3, "ps": 5, "watch_s": 5, "churn": 100}
+        effort = {"walks": 3, "ps": 5, "watch_s": 5, "churn": 1000}
         if quick:
             effort = {"walks": 3, "ps": 3, "watch_s": 3, "churn": 20}
         newest = subjects[-1][0]

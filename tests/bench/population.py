@@ -182,14 +182,14 @@ def listings_in_churn(python, times):
     """Listings while 100,000 short tasks a second come and go: how many failed."""
     failed = 0
     with Target(python, "asyncio", True) as target:
-        target.post("churn", rate=100_000, seconds=times * 0.03 + 0.5)
+        target.do("churn", rate=100_000)
         for _ in range(times):
             run = run_timed([LOOPTOP, "ps", str(target.pid), "--json"])
             try:
                 failed += run["rc"] != 0 or not json.loads(run["out"])["tasks"]
             except ValueError:
                 failed += 1
-        made = json.loads(target.read())["made_per_s"]
+        made = target.do("churned")["made_per_s"]
     return {"runs": times, "failed": failed, "made_per_s": made}
 
 

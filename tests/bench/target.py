@@ -140,7 +140,7 @@ class Echo:
 class Population:
     def __init__(self):
         self.tasks = []
-        self.longest = 0
+        self.churning = None
 
     async def _wait(self, event):
         await event.wait()
@@ -173,15 +173,23 @@ class Population:
             last = now
         return {"gap_ns": longest, "start_ns": started_ns}
 
-    async def churn(self, rate, seconds):
-        """Tasks that live for one step, so many a second."""
+    async def churn(self, rate):
+        """Tasks that live for one step, so many a second, until churned() is called."""
+        self.churning = asyncio.create_task(self._churn(rate))
+        return {}
 
+    async def churned(self):
+        self.churning, churning = None, self.churning
+        return await churning
+
+    async def _churn(self, rate):
         async def short():
             await asyncio.sleep(0)
 
-        began, made = time.perf_counter(), 0
-        while (passed := time.perf_counter() - began) < seconds:
-            due = int(passed * rate) - made
+        began, made, passed = time.perf_counter(), 0, 0
+        while self.churning is not None:
+            passed = time.perf_counter() - began
+            due = min(int(passed * rate) - made, rate // 20)  # does not drown where there is no time
             for _ in range(due):
                 asyncio.create_task(short())
             made += due
