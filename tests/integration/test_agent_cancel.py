@@ -303,14 +303,17 @@ async def main():
     addresses = set()
     reused = 0
     reader = asyncio.create_task(line())
-    print("READY", flush=True)
+    ready = False
     while not reader.done():
         tasks = [asyncio.create_task(short(), name="short") for _ in range(50)]
         reused += sum(id(task) in addresses for task in tasks)
+        if reused > 1000 and not ready:
+            print("READY", flush=True)
+            ready = True
         addresses.update(map(id, tasks))
         await asyncio.gather(*tasks)
         del tasks
-    print(hit, reused > 1000, flush=True)
+    print(hit, flush=True)
 run(main())
 """)
     client = service.client()
@@ -323,7 +326,7 @@ run(main())
         assert {result["outcome"] for result in results} == {"gone"}
         gone += len(results)
     service.tell()
-    service.expect("0 True")
+    service.expect("0")
     assert service.wait() == 0
 
 
