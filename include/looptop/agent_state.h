@@ -19,6 +19,8 @@ enum looptop_agent_hooks {
     LOOPTOP_HOOKS_REFUSED, /* this interpreter is not one of ours; message says why */
 };
 
+#define LOOPTOP_AGENT_TEXT 256
+
 struct looptop_agent_state {
     char magic[16];
     uint32_t abi;
@@ -26,8 +28,8 @@ struct looptop_agent_state {
     int32_t pid;    /* of the process that started it; another one's after fork */
     uint32_t hooks; /* enum looptop_agent_hooks */
     char version[16];
-    char message[256]; /* one line, "" none */
-    char socket[256];  /* where it listens, "" nowhere */
+    char message[LOOPTOP_AGENT_TEXT]; /* one line, "" none */
+    char socket[LOOPTOP_AGENT_TEXT];  /* where it listens, "" nowhere */
 };
 
 #endif

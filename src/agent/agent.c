@@ -57,31 +57,45 @@ agent_readonly(void)
 enum looptop_agent_hooks
 agent_hooks(void)
 {
-    return (enum looptop_agent_hooks)LOAD(looptop_agent_state.hooks);
+    return (enum looptop_agent_hooks)LOAD_ACQUIRE(looptop_agent_state.hooks);
 }
 
-const char *
-agent_message(void)
+bool
+agent_message(char ret_text[LOOPTOP_AGENT_TEXT])
 {
-    return looptop_agent_state.message[0] != '\0' ? looptop_agent_state.message : NULL;
+    atomic_text_get(ret_text, LOOPTOP_AGENT_TEXT, looptop_agent_state.message);
+    return ret_text[0] != '\0';
 }
 
-const char *
-agent_socket(void)
+bool
+agent_socket(char ret_path[LOOPTOP_AGENT_TEXT])
 {
-    return looptop_agent_state.socket[0] != '\0' ? looptop_agent_state.socket : NULL;
+    atomic_text_get(ret_path, LOOPTOP_AGENT_TEXT, looptop_agent_state.socket);
+    return ret_path[0] != '\0';
+}
+
+static void
+set_message(const char *text)
+{
+    atomic_text_set(looptop_agent_state.message, LOOPTOP_AGENT_TEXT, text);
+}
+
+static void
+set_socket(const char *path)
+{
+    atomic_text_set(looptop_agent_state.socket, LOOPTOP_AGENT_TEXT, path);
 }
 
 void
 agent_set_hooks(enum looptop_agent_hooks hooks)
 {
-    STORE(looptop_agent_state.hooks, (uint32_t)hooks);
+    STORE_RELEASE(looptop_agent_state.hooks, (uint32_t)hooks);
 }
 
 void
 agent_refuse(const char *reason)
 {
-    (void)snprintf(looptop_agent_state.message, sizeof looptop_agent_state.message, "%s", reason);
+    set_message(reason);
     agent_set_hooks(LOOPTOP_HOOKS_REFUSED);
 }
 
@@ -119,7 +133,7 @@ prepare_socket(char *reason, size_t size)
         return rc;
     }
     (void)sock_sweep(dir);
-    memcpy(looptop_agent_state.socket, path, strlen(path) + 1);
+    set_socket(path);
     return 0;
 }
 
@@ -147,7 +161,7 @@ start_threads(bool walk, char *reason, size_t size)
     if (rc < 0)
         return rc;
     looptop_agent_state.pid = getpid();
-    looptop_agent_state.message[0] = '\0';
+    set_message("");
     agent_set_hooks(LOOPTOP_HOOKS_WAITING);
     rc = io_start(looptop_agent_state.socket);
     if (rc == 0 && (rc = gil_start(walk)) < 0)
@@ -211,7 +225,7 @@ agent_stop(void)
         gil_stop();
         io_stop(1);
         STORE(population_walking, false);
-        looptop_agent_state.socket[0] = '\0';
+        set_socket("");
         STORE(running, false);
     }
     pthread_mutex_unlock(&lock);
@@ -288,7 +302,7 @@ in_child(void)
     STORE(running, false);
     paused = false;
     agent_set_hooks(LOOPTOP_HOOKS_DORMANT);
-    looptop_agent_state.socket[0] = '\0';
+    set_socket("");
     io_abandon();
     gil_abandon();
 }

@@ -41,8 +41,10 @@ void agent_detach_later(void);
 bool agent_running(void);
 bool agent_readonly(void);
 enum looptop_agent_hooks agent_hooks(void);
-const char *agent_message(void);
-const char *agent_socket(void);
+
+/* Why the hooks are refused; where the agent listens. false: there is no such text. GIL: any. */
+bool agent_message(char ret_text[LOOPTOP_AGENT_TEXT]);
+bool agent_socket(char ret_path[LOOPTOP_AGENT_TEXT]);
 
 /* gil thread */
 void agent_set_hooks(enum looptop_agent_hooks hooks);

@@ -81,7 +81,7 @@ places_stale(void)
         return true;
     for (size_t i = 1; i < LOOPS_MAX; i++)
         if (LOAD(loops[i].id) != 0 && LOAD(loops[i].state) == LOOP_RUNNING &&
-            (LOAD(loops[i].running) != 0 || loops[i].is_uvloop))
+            (LOAD(loops[i].running) != 0 || LOAD(loops[i].is_uvloop)))
             return true;
     return false;
 }

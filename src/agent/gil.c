@@ -179,7 +179,7 @@ have_lazy_places(void)
     if (LOAD(hooks_place_unknown))
         return true;
     for (size_t i = 1; i < LOOPS_MAX; i++)
-        if (loops[i].id != 0 && !loops[i].path_each_step)
+        if (LOAD_ACQUIRE(loops[i].id) != 0 && !LOAD(loops[i].path_each_step))
             return true;
     return false;
 }

@@ -99,14 +99,19 @@ entry_prepare(struct loop *loop)
             return false;
         pthread_mutex_init(&loop->uv_lock, NULL);
     }
-    loop->running = 0;
-    loop->iteration_start = loop->iterations = loop->callbacks = loop->steps = loop->busy = 0;
-    loop->lag_max_ns = loop->probe_sent = loop->gone = 0;
-    loop->tid = 0;
-    loop->thread[0] = '\0';
+    STORE(loop->running, 0);
+    STORE(loop->iteration_start, 0);
+    uint64_t *const counts[] = {&loop->iterations, &loop->callbacks, &loop->steps, &loop->busy,
+        &loop->lag_max_ns, &loop->probe_sent, &loop->gone};
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
+        STORE(*counts[i], 0);
+    STORE(loop->tid, 0);
+    atomic_text_set(loop->thread, sizeof loop->thread, "");
     STORE(loop->state, LOOP_STOPPED);
-    memset(history, 0, sizeof *history);
+    for (size_t i = 0; i < LOOPS_WINDOWS; i++)
+        histogram_clear(&history->lag[i]);
     STORE_RELEASE(loop->history, history);
+    STORE_RELEASE(loop->renewed, true);
     return true;
 }
 
@@ -116,16 +121,17 @@ entry_kind(struct loop *loop, PyObject *object)
 {
     const char *name = Py_TYPE(object)->tp_name;
     bool is_class = (Py_TYPE(object)->tp_flags & Py_TPFLAGS_HEAPTYPE) != 0;
-    loop->is_uvloop = uv_is_loop(object);
+    bool is_uvloop = uv_is_loop(object);
     const char *dot = strrchr(name, '.');
     name = dot != NULL ? dot + 1 : name;
-    if (loop->is_uvloop)
+    if (is_uvloop)
         name = "uvloop";
     else if (is_class && (strcmp(name, "_UnixSelectorEventLoop") == 0 ||
                              strcmp(name, "SelectorEventLoop") == 0))
         name = "asyncio";
-    (void)snprintf(loop->kind, sizeof loop->kind, "%s", name);
-    loop->path_each_step = !loop->is_uvloop;
+    atomic_text_set(loop->kind, sizeof loop->kind, name);
+    STORE(loop->is_uvloop, is_uvloop);
+    STORE(loop->path_each_step, !is_uvloop);
 }
 
 /*
@@ -160,7 +166,7 @@ loops_of(PyObject *object)
     if (loop->weak == NULL)
         return &loops[0];
     entry_kind(loop, object);
-    loop->may_probe = may_probe(loop, object);
+    STORE(loop->may_probe, may_probe(loop, object));
     if (loop->is_uvloop)
         hooks_wake_uvloop();
     STORE(loop->object, object);
@@ -173,10 +179,10 @@ static void
 name_thread(struct loop *loop)
 {
     STORE(loop->tid, (pid_t)syscall(SYS_gettid));
-    if (loop->tid == getpid())
-        (void)snprintf(loop->thread, sizeof loop->thread, "MainThread");
-    else if (pthread_getname_np(pthread_self(), loop->thread, sizeof loop->thread) != 0)
-        (void)snprintf(loop->thread, sizeof loop->thread, "thread");
+    char name[sizeof loop->thread] = "MainThread";
+    if (loop->tid != getpid() && pthread_getname_np(pthread_self(), name, sizeof name) != 0)
+        (void)snprintf(name, sizeof name, "thread");
+    atomic_text_set(loop->thread, sizeof loop->thread, name);
 }
 
 void
@@ -245,8 +251,9 @@ loops_reset(void)
         uv_loop_stopped(loop);
         if (loop->object != NULL)
             STORE(loop->state, LOOP_STOPPED);
-        loop->running = 0;
-        loop->iteration_start = loop->probe_sent = 0;
+        STORE(loop->running, 0);
+        STORE(loop->iteration_start, 0);
+        STORE(loop->probe_sent, 0);
     }
     loops_epoch++;
     loops_thread.loop = NULL;

@@ -32,6 +32,7 @@ struct loop_history {
     struct histogram lag[LOOPS_WINDOWS];
     uint32_t window;     /* the current one; atomic: hooks add to it */
     unsigned window_age; /* s */
+    /* from here on of one loop, the io thread's alone */
     float busy_pct[LOOPTOP_HISTORY];
     uint64_t lag_ns[LOOPTOP_HISTORY];
     float iterations[LOOPTOP_HISTORY];
@@ -47,12 +48,12 @@ struct loop {
     uint64_t id;      /* 0: free; written last */
     PyObject *object; /* borrowed; NULL once it is gone. GIL */
     PyObject *weak;   /* strong: its callback marks the entry */
-    char kind[40];
-    char thread[32];
+    char kind[40];    /* atomic_text_get */
+    char thread[32];  /* atomic_text_get */
     pid_t tid;
     uint8_t state; /* enum loop_state */
     bool is_uvloop;
-    bool may_probe;      /* a probe runs none of the application\'s code */
+    bool may_probe;      /* a probe runs none of the application's code */
     bool path_each_step; /* await paths at the end of every step, not when somebody looks */
     uint64_t gone;       /* ticks when the object was freed */
 
@@ -70,6 +71,7 @@ struct loop {
     pthread_mutex_t uv_lock; /* keeps uv alive while the io thread reads it */
     void *uv;                /* uv_loop_t while it runs and can be read, else NULL */
     bool uv_measured;        /* libuv counts its idle time */
+    bool renewed;            /* serves another loop than the history was kept of */
     struct loop_history *history;
 };
 
@@ -132,6 +134,10 @@ void loops_reset(void);
 
 /* Marks loops that run though no hook has seen it: they wait for events since before. GIL held. */
 void loops_find_running(void);
+
+/* Begins the histories of entries anew that serve another loop by now. io thread, before it reads
+ * them. */
+void loops_renew(void);
 
 /* A second has passed: figures and histories. io thread. */
 void loops_sample(void);

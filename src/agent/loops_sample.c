@@ -17,7 +17,7 @@ static bool
 blind(const struct loop *loop)
 {
     return LOAD(loop->id) != 0 && LOAD(loop->state) == LOOP_RUNNING &&
-           (loop->is_uvloop || LOAD(loop->iterations) == 0);
+           (LOAD(loop->is_uvloop) || LOAD(loop->iterations) == 0);
 }
 
 /* The share of the span that the loop was busy, and whether all of it could be seen. */
@@ -27,7 +27,7 @@ busy_share(struct loop *loop, struct loop_history *history, double span_ns)
     uint64_t idle_ns, busy = LOAD(loop->busy), busy_ns = ticks_to_ns(busy - history->seen_busy);
     history->seen_busy = busy;
     history->busy_exact = !blind(loop);
-    if (loop->is_uvloop && uv_idle_ns(loop, &idle_ns)) {
+    if (LOAD(loop->is_uvloop) && uv_idle_ns(loop, &idle_ns)) {
         uint64_t before = history->seen_idle_ns, idle = idle_ns - before;
         history->seen_idle_ns = idle_ns;
         history->busy_exact = before != 0;
@@ -67,20 +67,19 @@ sample(struct loop *loop)
     struct loop_history *history = loop->history;
     uint64_t now = ticks_now(), iterations = LOAD(loop->iterations);
     double span_ns = (double)ticks_to_ns(now - history->seen_ticks);
-    bool first = history->seen_ticks == 0;
+    bool first = history->seen_ticks == 0, is_uvloop = LOAD(loop->is_uvloop);
     history->seen_ticks = now;
     if (span_ns <= 0 || first)
         span_ns = 1e9;
 
-    if (loop->is_uvloop && !uv_iterations(loop, &iterations))
+    if (is_uvloop && !uv_iterations(loop, &iterations))
         iterations = 0;
     history->busy_pct_now = busy_share(loop, history, span_ns);
     history->iterations_now = per_second(iterations, &history->seen_iterations, span_ns);
-    if (loop->is_uvloop && iterations == 0)
+    if (is_uvloop && iterations == 0)
         history->iterations_now = NAN;
     history->callbacks_now =
-        loop->is_uvloop ? NAN
-                        : per_second(LOAD(loop->callbacks), &history->seen_callbacks, span_ns);
+        is_uvloop ? NAN : per_second(LOAD(loop->callbacks), &history->seen_callbacks, span_ns);
     history->steps_now = per_second(LOAD(loop->steps), &history->seen_steps, span_ns);
     history->lag_now_ns = __atomic_exchange_n(&loop->lag_max_ns, 0, __ATOMIC_RELAXED);
     rotate_window(history);
@@ -95,8 +94,21 @@ sample(struct loop *loop)
 }
 
 void
+loops_renew(void)
+{
+    for (size_t i = 1; i < LOOPS_MAX; i++) {
+        if (!LOAD_ACQUIRE(loops[i].renewed))
+            continue;
+        STORE(loops[i].renewed, false);
+        char *own = (char *)loops[i].history + offsetof(struct loop_history, busy_pct);
+        memset(own, 0, sizeof *loops[i].history - offsetof(struct loop_history, busy_pct));
+    }
+}
+
+void
 loops_sample(void)
 {
+    loops_renew();
     for (size_t i = 1; i < LOOPS_MAX; i++)
         if (LOAD_ACQUIRE(loops[i].id) != 0 && LOAD_ACQUIRE(loops[i].history) != NULL)
             sample(&loops[i]);
@@ -152,7 +164,7 @@ void
 loops_probe(void)
 {
     for (size_t i = 1; i < LOOPS_MAX; i++)
-        if (blind(&loops[i]) && loops[i].may_probe && loops[i].probe_sent == 0)
+        if (blind(&loops[i]) && LOAD(loops[i].may_probe) && loops[i].probe_sent == 0)
             probe(&loops[i]);
 }
 
@@ -160,7 +172,7 @@ bool
 loops_want_probes(void)
 {
     for (size_t i = 1; i < LOOPS_MAX; i++)
-        if (blind(&loops[i]) && loops[i].may_probe)
+        if (blind(&loops[i]) && LOAD(loops[i].may_probe))
             return true;
     return false;
 }
@@ -169,7 +181,7 @@ bool
 loops_probe_due(void)
 {
     for (size_t i = 1; i < LOOPS_MAX; i++)
-        if (blind(&loops[i]) && loops[i].may_probe && LOAD(loops[i].probe_sent) == 0)
+        if (blind(&loops[i]) && LOAD(loops[i].may_probe) && LOAD(loops[i].probe_sent) == 0)
             return true;
     return false;
 }

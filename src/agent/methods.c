@@ -114,9 +114,9 @@ require_active(struct rpc_error *error)
 {
     if (agent_hooks() == LOOPTOP_HOOKS_ACTIVE)
         return 0;
-    const char *message = agent_message();
+    char message[LOOPTOP_AGENT_TEXT];
     rpc_error_set(error, LOOPTOP_ERR_INACTIVE, "%s",
-        message != NULL ? message : "asyncio is not imported yet");
+        agent_message(message) ? message : "asyncio is not imported yet");
     return -1;
 }
 

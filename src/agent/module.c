@@ -237,8 +237,8 @@ module_start(PyObject *self, PyObject *args)
     if (cpy_asyncio_ready())
         install_now();
     if (agent_hooks() == LOOPTOP_HOOKS_REFUSED) {
-        const char *message = agent_message();
-        PyErr_SetString(PyExc_RuntimeError, message != NULL ? message : "refused");
+        char message[LOOPTOP_AGENT_TEXT];
+        PyErr_SetString(PyExc_RuntimeError, agent_message(message) ? message : "refused");
         return NULL;
     }
     Py_RETURN_NONE;
@@ -259,8 +259,8 @@ module_socket(PyObject *self, PyObject *unused)
 {
     (void)self;
     (void)unused;
-    const char *path = agent_socket();
-    if (path == NULL)
+    char path[LOOPTOP_AGENT_TEXT];
+    if (!agent_socket(path))
         Py_RETURN_NONE;
     return PyUnicode_DecodeFSDefault(path);
 }

@@ -55,7 +55,7 @@ add_string(const char *text, size_t n, uint32_t *slot)
     memcpy(names->text + text_used, text, n);
     names->text[text_used + n] = '\0';
     names->offsets[strings] = text_used;
-    text_used += (uint32_t)n + 1;
+    STORE(text_used, text_used + (uint32_t)n + 1);
     *slot = strings;
     STORE_RELEASE(strings, strings + 1);
     return *slot;

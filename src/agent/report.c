@@ -84,10 +84,11 @@ static void
 report_hooks(struct json_out *out)
 {
     static const char *const names[] = {"dormant", "waiting", "active", "refused"};
+    char message[LOOPTOP_AGENT_TEXT];
     json_out_key(out, "hooks");
     json_out_object(out);
     json_out_kv_string(out, "state", names[agent_hooks()]);
-    json_out_kv_string(out, "message", agent_message());
+    json_out_kv_string(out, "message", agent_message(message) ? message : NULL);
     json_out_kv_string(out, "population", LOAD(population_walking) ? "walking" : "done");
     json_out_object_end(out);
 }
@@ -186,9 +187,11 @@ static void
 report_thread(struct json_out *out, const struct loop *loop)
 {
     json_out_key(out, "thread");
+    char name[sizeof loop->thread];
+    atomic_text_get(name, sizeof name, loop->thread);
     json_out_object(out);
     json_out_kv_int(out, "tid", LOAD(loop->tid));
-    json_out_kv_string(out, "name", loop->thread);
+    json_out_kv_string(out, "name", name);
     json_out_object_end(out);
 }
 
@@ -216,11 +219,13 @@ report_loop(struct json_out *out, const struct loop *loop, uint32_t tasks, bool 
     const struct loop_history *h = loop->history;
     uint64_t start = LOAD(loop->iteration_start);
     uint64_t iteration_ns = start != 0 ? ticks_since_ns(start) : 0;
-    if (loop->is_uvloop && LOAD(loop->running) != 0)
+    char kind[sizeof loop->kind];
+    atomic_text_get(kind, sizeof kind, loop->kind);
+    if (LOAD(loop->is_uvloop) && LOAD(loop->running) != 0)
         iteration_ns = ticks_since_ns(LOAD(loop->step_start));
     json_out_object(out);
     json_out_kv_uint(out, "id", LOAD(loop->id));
-    json_out_kv_string(out, "kind", loop->kind);
+    json_out_kv_string(out, "kind", kind);
     json_out_kv_string(out, "state", states[LOAD(loop->state) % 3]);
     report_thread(out, loop);
     json_out_kv_uint(out, "tasks", tasks);
@@ -231,7 +236,7 @@ report_loop(struct json_out *out, const struct loop *loop, uint32_t tasks, bool 
     json_out_kv_fixed(out, "callbacks_per_s", h->callbacks_now, 1);
     json_out_kv_fixed(out, "steps_per_s", h->steps_now, 1);
     report_lag(out, loop, iteration_ns);
-    json_out_kv_string(out, "lag_source", loop->is_uvloop ? "probe" : "iteration");
+    json_out_kv_string(out, "lag_source", LOAD(loop->is_uvloop) ? "probe" : "iteration");
     json_out_kv_uint(out, "iteration_for_ns", iteration_ns);
     if (history)
         report_history(out, h);
@@ -242,6 +247,7 @@ static void
 report_loop_list(struct json_out *out, bool history)
 {
     const struct list_census *census = list_census();
+    loops_renew();
     json_out_key(out, "loops");
     json_out_array(out);
     for (unsigned i = 1; i < LOOPS_MAX; i++) {

@@ -55,7 +55,9 @@ table_reset(void)
     STORE(table_high, 1);
     free_list = 0;
     kept_done.count = kept_failed.count = 0;
-    table_counts = (struct table_counts){0};
+    uint64_t *const counts = (uint64_t *)&table_counts;
+    for (size_t i = 0; i < sizeof table_counts / sizeof *counts; i++)
+        STORE(counts[i], 0);
 }
 
 static void
