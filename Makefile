@@ -242,8 +242,9 @@ check-layers:
 check-asan:
 	@tests/support/check-asan.sh '$(MAKE)' '$(BUILD)/asan' PYTHONS='$(PYTHONS)'
 
+# threaded harnesses, then the integration tests of the agent with everything built so
 check-tsan:
-	@tests/support/check-tsan.sh '$(MAKE)' '$(BUILD)/tsan'
+	@tests/support/check-tsan.sh '$(MAKE)' '$(BUILD)/tsan' PYTHONS='$(PYTHONS)'
 
 fuzz: $(patsubst %.c,$(BUILD)/%,$(fuzz_src))
 	@FUZZ_SECONDS='$(FUZZ_SECONDS)' tests/support/run-fuzz.sh $(BUILD)/fuzz-corpus $^

@@ -31,9 +31,13 @@ async def line():
 """
 
 
+TSAN = "tsan" in os.environ.get("LD_PRELOAD", "")
+
+
 def fork_warnings(python):
-    """Lets fork() warn of threads. 3.13.0 counts those that are started again after the fork."""
-    if full_version(python) == "3.13.0":
+    """Lets fork() warn of threads. 3.13.0 counts those that are started again after the fork;
+    ThreadSanitizer has one of its own."""
+    if full_version(python) == "3.13.0" or TSAN:
         return ["-W", "ignore::DeprecationWarning"]
     return ["-W", "default::DeprecationWarning"]
 
@@ -76,8 +80,9 @@ asyncio.run(main())
         assert childs.call("hello")["pid"] == child
         assert service.sockets() == sorted("%d.sock" % pid for pid in (service.pid, child))
 
+        wait_for(lambda: parents.totals()["steps"] == 7)
         totals = parents.totals()
-        assert (totals["created"], totals["tasks"], totals["steps"]) == (6, 6, 7)
+        assert (totals["created"], totals["tasks"]) == (6, 6)
         assert {row["name"] for row in parents.rows()} == {"Task-1"} | {
             "parent's %d" % n for n in range(5)}
 
@@ -167,6 +172,7 @@ asyncio.run(main())
         assert service.wait() == 0
 
 
+@pytest.mark.skipif(TSAN, reason="libtsan cannot be preloaded into a shell")
 def test_subprocesses(python):
     """Children that are no Python of ours: descriptors are not inherited, the socket stays."""
     with inline(python, """

@@ -33,8 +33,8 @@ programs()
 
 integration()
 {
-    LOOPTOP_BUILD=$PWD/$build LOOPTOP_ASAN=1 \
-        LOOPTOP_ASAN_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)" \
+    ASAN_OPTIONS=detect_leaks=0 LOOPTOP_BUILD=$PWD/$build \
+        LOOPTOP_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)" \
         tests/support/run-tests.sh tests/integration --
 }
 

@@ -84,12 +84,11 @@ def run_program(path, counts):
 
 
 def pytest_environ():
-    """With LOOPTOP_ASAN_PRELOAD, the sanitizers' libraries go into everything that is started."""
+    """With LOOPTOP_PRELOAD, a sanitizer's libraries go into everything that is started."""
     environ = dict(os.environ)
-    preload = environ.pop("LOOPTOP_ASAN_PRELOAD", None)
+    preload = environ.pop("LOOPTOP_PRELOAD", None)
     if preload:
         environ["LD_PRELOAD"] = preload
-        environ["ASAN_OPTIONS"] = "detect_leaks=0"
     return environ
 
 
