@@ -174,5 +174,6 @@ def settled(client):
                  for state in ("done", "failed", "cancelled")}
         figures = [len(rows), sum(row["steps"] for row in rows), *ended.values()]
         told = [totals[key] for key in ("created", "steps", "finished", "failed", "cancelled")]
-        return {row["name"]: row for row in rows} if figures == told else None
+        still = all(row["state"] != "run" for row in rows)
+        return {row["name"]: row for row in rows} if still and figures == told else None
     return wait_for(look, what="totals that are those of the rows")
