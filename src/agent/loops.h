@@ -40,7 +40,7 @@ struct loop_history {
     /* figures of the last second, and what they were counted from */
     double busy_pct_now, iterations_now, callbacks_now, steps_now;
     uint64_t lag_now_ns;
-    uint64_t seen_busy, seen_idle_ns, seen_iterations, seen_callbacks, seen_steps, seen_ticks;
+    uint64_t seen_busy_ns, seen_idle_ns, seen_iterations, seen_callbacks, seen_steps, seen_ticks;
     bool busy_exact;
 };
 

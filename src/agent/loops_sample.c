@@ -20,13 +20,25 @@ blind(const struct loop *loop)
            (LOAD(loop->is_uvloop) || LOAD(loop->iterations) == 0);
 }
 
+/* Time that was busy, with what is under way and has not been counted: a blocked loop is busy all
+ * the time. */
+static uint64_t
+busy_until_now(const struct loop *loop, bool exact)
+{
+    uint64_t start = LOAD(loop->iteration_start);
+    if (!exact)
+        start = LOAD(loop->running) != 0 ? LOAD(loop->step_start) : 0;
+    return ticks_to_ns(LOAD(loop->busy)) + (start != 0 ? ticks_since_ns(start) : 0);
+}
+
 /* The share of the span that the loop was busy, and whether all of it could be seen. */
 static double
 busy_share(struct loop *loop, struct loop_history *history, double span_ns)
 {
-    uint64_t idle_ns, busy = LOAD(loop->busy), busy_ns = ticks_to_ns(busy - history->seen_busy);
-    history->seen_busy = busy;
     history->busy_exact = !blind(loop);
+    uint64_t idle_ns, busy_ns = busy_until_now(loop, history->busy_exact);
+    uint64_t more_ns = busy_ns > history->seen_busy_ns ? busy_ns - history->seen_busy_ns : 0;
+    history->seen_busy_ns = busy_ns;
     if (LOAD(loop->is_uvloop) && uv_idle_ns(loop, &idle_ns)) {
         uint64_t before = history->seen_idle_ns, idle = idle_ns - before;
         history->seen_idle_ns = idle_ns;
@@ -34,11 +46,7 @@ busy_share(struct loop *loop, struct loop_history *history, double span_ns)
         if (before != 0)
             return (double)idle >= span_ns ? 0 : 100.0 * (span_ns - (double)idle) / span_ns;
     }
-    /* the iteration in progress has not been counted: a blocked loop is busy all the time */
-    uint64_t start = LOAD(loop->iteration_start);
-    if (history->busy_exact && start != 0)
-        busy_ns += ticks_since_ns(start);
-    double share = 100.0 * (double)busy_ns / span_ns;
+    double share = 100.0 * (double)more_ns / span_ns;
     return share > 100.0 ? 100.0 : share;
 }
 

@@ -141,9 +141,11 @@ report_lag(struct json_out *out, const struct loop *loop, uint64_t iteration_ns)
     struct histogram all;
     loops_lag_merge(loop, &all);
     uint64_t now = loop->history->lag_now_ns, probe = LOAD(loop->probe_sent);
-    uint64_t under_way = probe != 0 ? ticks_since_ns(probe) : iteration_ns;
-    if (under_way > now)
-        now = under_way;
+    uint64_t probe_ns = probe != 0 ? ticks_since_ns(probe) : 0;
+    if (probe_ns > now)
+        now = probe_ns;
+    if (iteration_ns > now)
+        now = iteration_ns;
     uint64_t max = LOAD(all.max) > now ? LOAD(all.max) : now,
              minute = last_minute_max(loop->history);
     if (minute > max)

@@ -275,7 +275,8 @@ put_figure(const struct status *status, size_t column, char out[OUT_CELL_MAX])
     else if (column == 5 && loop && loop->lag_now_ns != STATUS_UNKNOWN)
         (void)snprintf(out, OUT_CELL_MAX, "%s", fmt_duration(text, (double)loop->lag_now_ns));
     else if (column == 6 && loop && !isnan(loop->busy_pct))
-        (void)snprintf(out, OUT_CELL_MAX, "%s", fmt_pct(text, loop->busy_pct));
+        (void)snprintf(out, OUT_CELL_MAX, "%s%s", loop->busy_exact ? "" : out_at_least(),
+            fmt_pct(text, loop->busy_pct));
 }
 
 static void
@@ -354,6 +355,10 @@ json_figures(struct json_out *out, const struct status *status)
     else
         json_out_kv_null(out, "lag_ms");
     json_out_kv_fixed(out, "busy_pct", loop ? loop->busy_pct : (double)NAN, 2);
+    if (loop)
+        json_out_kv_bool(out, "busy_exact", loop->busy_exact);
+    else
+        json_out_kv_null(out, "busy_exact");
 }
 
 static void

@@ -718,6 +718,41 @@ loop.run_until_complete(task)
         assert service.wait() == 0
 
 
+def test_a_blocked_uvloop_that_nobody_watched(python):
+    """The step under way counts as busy and as lag, though it has not ended."""
+    python, reason = python_with(python, "uvloop")
+    if python is None:
+        pytest.skip(reason)
+    with inline(python, """
+import threading, uvloop
+go_on = threading.Event()
+
+async def main():
+    await asyncio.sleep(1.2)
+    print("BLOCKED", flush=True)
+    go_on.wait(60)
+    print("END", flush=True)
+
+assert looptop.start()
+threading.Thread(target=lambda: (sys.stdin.readline(), go_on.set())).start()
+uvloop.install()
+asyncio.run(main())
+""", options=["-W", "ignore::DeprecationWarning"]) as service:
+        service.expect("BLOCKED")
+        began = time.monotonic()
+        client = service.client()
+
+        def loop():
+            return client.call("loops")["loops"][0]
+        wait_for(lambda: loop()["busy_pct"] > 95)
+        assert not loop()["busy_exact"]
+        held_ns = (time.monotonic() - began) * 1e9
+        assert loop()["lag_ns"]["now"] >= held_ns
+        service.tell()
+        service.expect("END")
+        assert service.wait() == 0
+
+
 # ---- a population that is older than the agent
 
 
