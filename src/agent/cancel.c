@@ -255,7 +255,7 @@ unsettled(struct entry *entry, uint64_t now)
     if (!entry->arrived)
         (void)snprintf(entry->reason, sizeof entry->reason, "%s",
             entry->sent ? "it is queued; its loop has not come to it: blocked, or not running"
-                        : "it is queued; the GIL was held by others all the time");
+                        : "it is queued; the GIL was not free in that time");
     if (!record_view_read(entry->index, now, &view) || view.id != entry->id)
         return;
     struct site site = names_place(view.at);

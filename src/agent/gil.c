@@ -14,6 +14,7 @@
 #include "agent/atomic.h"
 #include "agent/cancel.h"
 #include "agent/hooks.h"
+#include "agent/hooks_birth.h"
 #include "agent/io.h"
 #include "agent/loops.h"
 #include "agent/memory.h"
@@ -162,6 +163,8 @@ refresh_running(void)
             record->task != NULL ? cpy_task_field(record->task, cpy_layout.coro) : NULL;
         if (coro == NULL || !cpy_is_gen(coro))
             continue;
+        if (record->name_number == 0 && record->name[0] == '\0') /* eager: named in its step */
+            hooks_set_name(record, cpy_task_field(record->task, cpy_layout.name));
         if (cpyv_gen_executing((PyGenObject *)coro)) {
             paths_update_running(record, record->task);
         } else if (record->flags & RECORD_AGE_INEXACT) {

@@ -52,7 +52,10 @@ hooks_read_task(struct record *record, PyObject *task)
 {
     PyObject *loop = cpy_task_field(task, cpy_layout.loop);
     hooks_set_name(record, cpy_task_field(task, cpy_layout.name));
-    STORE(record->coroutine, paths_coroutine(cpy_task_field(task, cpy_layout.coro)));
+    /* an eager task that has ended has none any more, and was asked before */
+    PyObject *coro = cpy_task_field(task, cpy_layout.coro);
+    if (coro != NULL)
+        STORE(record->coroutine, paths_coroutine(coro));
     STORE(record->loop, loop != NULL ? (uint16_t)loops_index(loops_of(loop)) : 0);
 }
 

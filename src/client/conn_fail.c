@@ -6,13 +6,17 @@
 #include "client/conn_fail.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/fmt.h"
 #include "platform/proc.h"
+
+#define MAPS_LINES_MAX 65536
 
 int
 conn_fail(struct conn_error *error, int code, const char *format, ...)
@@ -56,12 +60,44 @@ conn_fail_silent(pid_t pid, int timeout_ms, struct conn_error *error)
         conn_describe(pid, who), timeout_ms / 1000.0);
 }
 
+static bool
+maps_libpython(pid_t pid)
+{
+    char path[64], line[PATH_MAX + 128];
+    bool found = false;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+    FILE *maps = fopen(path, "re");
+    if (!maps)
+        return false;
+    for (size_t i = 0; i < MAPS_LINES_MAX && !found && fgets(line, sizeof(line), maps); i++)
+        found = strstr(line, "libpython") != NULL;
+    (void)fclose(maps);
+    return found;
+}
+
+/* Neither its program nor a library of it is called Python; false where that cannot be seen. */
+static bool
+is_other(pid_t pid)
+{
+    char exe[PATH_MAX];
+
+    if (proc_exe(NULL, pid, exe, sizeof(exe)) < 0)
+        return false;
+    const char *name = strrchr(exe, '/');
+    return !strstr(name ? name : exe, "python") && !maps_libpython(pid);
+}
+
 /* There is a process, but no agent in it. */
 static int
 fail_absent(pid_t pid, struct conn_error *error)
 {
     char who[CONN_DESCRIBE_SIZE], value[4];
 
+    if (is_other(pid))
+        return conn_fail(error, -ENOENT,
+            "%s is no CPython program: `looptop ls` lists processes with an agent",
+            conn_describe(pid, who));
     if (proc_environ(NULL, pid, "LOOPTOP", value, sizeof(value)) == 0 && strcmp(value, "0") == 0)
         return conn_fail(error, -ENOENT,
             "no agent in %s: it was disabled by LOOPTOP=0 in its environment: start it without "

@@ -89,6 +89,32 @@ out_force_ascii(void)
     fmt_set_ascii(true);
 }
 
+/* One '?' for each character that is not ASCII. */
+static void
+replace_non_ascii(char *text)
+{
+    char *to = text;
+
+    for (const char *p = text; *p; p++) {
+        unsigned char c = (unsigned char)*p;
+
+        if (c < 0x80)
+            *to++ = (char)c;
+        else if (c >= 0xc0)
+            *to++ = '?';
+    }
+    *to = '\0';
+}
+
+char *
+out_clean(char *out, size_t size, const char *text)
+{
+    (void)fmt_clean(out, size, text);
+    if (!out_utf8())
+        replace_non_ascii(out);
+    return out;
+}
+
 const char *
 out_at_least(void)
 {

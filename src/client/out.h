@@ -31,6 +31,8 @@ unsigned out_width(void);
 
 /* Says whether the locale can show more than ASCII. */
 bool out_utf8(void);
+/* fmt_clean, and plain ASCII where that is all the locale has. Returns out. */
+char *out_clean(char *out, size_t size, const char *text);
 /* Nothing beyond ASCII for the rest of the run; called by main where the locale has no more. */
 void out_force_ascii(void);
 

@@ -36,22 +36,6 @@ is_plain(const char *text, size_t n)
     return true;
 }
 
-static void
-replace_non_ascii(char *text)
-{
-    char *to = text;
-
-    for (const char *p = text; *p; p++) {
-        unsigned char c = (unsigned char)*p;
-
-        if (c < 0x80)
-            *to++ = (char)c;
-        else if (c >= 0xc0)
-            *to++ = '?';
-    }
-    *to = '\0';
-}
-
 /* A cell's text made safe for a terminal, and plain ASCII where that is all it shows. */
 static void
 read_cell(const struct out_table *table, size_t row, size_t column, struct text *out)
@@ -66,9 +50,7 @@ read_cell(const struct out_table *table, size_t row, size_t column, struct text 
         out->width = (unsigned)n;
         return;
     }
-    (void)fmt_clean(out->bytes, sizeof(out->bytes), raw);
-    if (!out_utf8())
-        replace_non_ascii(out->bytes);
+    (void)out_clean(out->bytes, sizeof(out->bytes), raw);
     out->width = (unsigned)utf8_width(out->bytes, strlen(out->bytes));
 }
 

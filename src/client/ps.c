@@ -124,8 +124,7 @@ ps_fetch(struct conn *conn, const struct ps_options *options, struct task_list *
 }
 
 static int
-not_unique(
-    const struct task_list *list, const char *name, const size_t *hits, size_t count, int several)
+not_unique(const struct task_list *list, const char *name, const size_t *hits, size_t count)
 {
     char ids[128] = "";
     size_t len = 0;
@@ -133,13 +132,12 @@ not_unique(
     for (size_t i = 0; i < count && i < IDS_SHOWN; i++)
         len += (size_t)snprintf(ids + len, sizeof(ids) - len, "%s%llu", i ? ", " : "",
             (unsigned long long)list->rows[hits[i]]->id);
-    return verb_fail(several, "%zu tasks are called '%s': name them by id: %s%s", count, name, ids,
-        count > IDS_SHOWN ? ", and others" : "");
+    return verb_fail(VERB_NOT_SO, "%zu tasks are called '%s': name them by id: %s%s", count, name,
+        ids, count > IDS_SHOWN ? ", and others" : "");
 }
 
 int
-ps_id_by_name(
-    pid_t pid, const struct task_list *list, const char *name, int several, uint64_t *ret_id)
+ps_id_by_name(pid_t pid, const struct task_list *list, const char *name, uint64_t *ret_id)
 {
     size_t hits[IDS_SHOWN], count = 0;
 
@@ -153,7 +151,7 @@ ps_id_by_name(
     if (count == 0)
         return verb_fail(VERB_NOT_SO, "no live task in process %d is called '%s'", (int)pid, name);
     if (count > 1)
-        return not_unique(list, name, hits, count, several);
+        return not_unique(list, name, hits, count);
     *ret_id = list->rows[hits[0]]->id;
     return VERB_DONE;
 }

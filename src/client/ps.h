@@ -55,10 +55,9 @@ int ps_fetch(struct conn *conn, const struct ps_options *options, struct task_li
 
 /*
  * The id of the only task in a list of the live ones that is called name. VERB_DONE; VERB_NOT_SO:
- * there is none; `several`: more than one has it. The latter two have been said.
+ * there is none, or more than one, which has been said.
  */
-int ps_id_by_name(
-    pid_t pid, const struct task_list *list, const char *name, int several, uint64_t *ret_id);
+int ps_id_by_name(pid_t pid, const struct task_list *list, const char *name, uint64_t *ret_id);
 
 /* Fetches `status` into *ret_status, to be freed by the caller. 0, or negative with error filled.
  */

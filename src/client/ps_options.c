@@ -3,15 +3,16 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
+#include "client/out.h"
 #include "client/ps.h"
 #include "client/ps_columns.h"
-#include "common/fmt.h"
 #include "common/parse.h"
 #include "common/utf8.h"
 #include "proto/filter.h"
 
-/* The column whose name or one of whose other names this is; -1: none. */
+/* The column whose name or one of whose other names this is, in any case; -1: none. */
 static int
 find_column(const char *name, size_t n)
 {
@@ -21,7 +22,7 @@ find_column(const char *name, size_t n)
         while (*p) {
             size_t len = strcspn(p, " ");
 
-            if (len == n && memcmp(p, name, n) == 0)
+            if (len == n && strncasecmp(p, name, n) == 0)
                 return (int)i;
             p += len + (p[len] == ' ');
         }
@@ -114,7 +115,7 @@ ps_option_filter(const struct verb *verb, const char *text, struct ps_options *o
         return VERB_DONE;
     }
     (void)verb_fail(0, "%s: filter, column %d: %s", verb->name, column, message);
-    (void)fprintf(stderr, "    %s\n    %*s^\n", fmt_clean(clean, sizeof(clean), text),
+    (void)fprintf(stderr, "    %s\n    %*s^\n", out_clean(clean, sizeof(clean), text),
         width_before(text, column - 1), "");
     return VERB_USAGE;
 }

@@ -24,10 +24,10 @@ say_ended(struct model *model, uint64_t id)
 }
 
 static void
-open_question(struct tui *tui, const struct tag *tags, size_t count)
+open_question(struct tui *tui, const struct tag *tags, size_t count, bool tagged)
 {
     tui_open_popup(tui, &cancel_view);
-    if (tui->parts.popup.ops && cancel_ask(&tui->parts.popup, tags, count) < 0)
+    if (tui->parts.popup.ops && cancel_ask(&tui->parts.popup, tags, count, tagged) < 0)
         view_close(&tui->parts.popup);
 }
 
@@ -62,7 +62,7 @@ ask_one(struct tui *tui)
         say_ended(model, id);
     } else if (row) {
         tag_of(row, &one);
-        open_question(tui, &one, 1);
+        open_question(tui, &one, 1, false);
     } else {
         fetch_row(tui, id);
     }
@@ -79,7 +79,7 @@ tui_cancel_ask(struct tui *tui)
     else if (screen_detail_has_keys(&tui->parts) || model->tags.count == 0)
         ask_one(tui);
     else
-        open_question(tui, model->tags.tags, model->tags.count);
+        open_question(tui, model->tags.tags, model->tags.count, true);
 }
 
 void
@@ -98,7 +98,7 @@ tui_cancel_row(struct tui *tui, const struct request *request, const struct cJSO
         say_ended(model, id);
     } else {
         tag_of(&page.rows[0], &one);
-        open_question(tui, &one, 1);
+        open_question(tui, &one, 1, false);
     }
     task_page_done(&page);
 }

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/fmt.h"
+#include "client/out.h"
 #include "common/parse.h"
 #include "looptop/protocol.h"
 
@@ -17,7 +17,7 @@ static void __attribute__((format(printf, 1, 0))) say(const char *format, va_lis
     char text[1024], clean[1024];
 
     (void)vsnprintf(text, sizeof(text), format, ap);
-    (void)fprintf(stderr, "looptop: %s\n", fmt_clean(clean, sizeof(clean), text));
+    (void)fprintf(stderr, "looptop: %s\n", out_clean(clean, sizeof(clean), text));
 }
 
 int

@@ -110,7 +110,7 @@ take_task(pid_t pid, struct conn *conn, const char *text, struct task_list *list
         return VERB_DONE;
     if (list->count == 0 && ps_fetch(conn, &live, list, &error) < 0)
         return verb_call_failed(&error);
-    return ps_id_by_name(pid, list, text, VERB_USAGE, ret_id);
+    return ps_id_by_name(pid, list, text, ret_id);
 }
 
 /* The tasks on the command line. */
@@ -141,8 +141,8 @@ confirmed(const struct task_list *list)
         char name[LOOPTOP_NAME_MAX * 2], coroutine[160];
 
         (void)fprintf(stderr, "  %llu  %s  %s\n", (unsigned long long)list->rows[i]->id,
-            fmt_clean(name, sizeof(name), list->rows[i]->name),
-            fmt_clean(coroutine, sizeof(coroutine),
+            out_clean(name, sizeof(name), list->rows[i]->name),
+            out_clean(coroutine, sizeof(coroutine),
                 list->rows[i]->coroutine ? list->rows[i]->coroutine : ""));
     }
     (void)fprintf(stderr, "Cancel %s? [y/N] ", list->count == 1 ? "it" : "all of them");
@@ -176,7 +176,7 @@ take_matches(struct conn *conn, struct cancel_request *request)
 static void
 put_result(struct cancel_output *output, const struct cancel_result *result, bool json)
 {
-    char text[768], name[128];
+    char text[768], shown[768], name[128];
     struct json_out *out = &output->json;
 
     if (result->outcome > LOOPTOP_OUTCOME_FAILED)
@@ -184,7 +184,8 @@ put_result(struct cancel_output *output, const struct cancel_result *result, boo
     cancel_describe(result, text, sizeof(text));
     if (!json) {
         (void)buf_printf(&output->buf, "%llu %s%s%s\n", (unsigned long long)result->id,
-            fmt_clean(name, sizeof(name), result->name), result->name[0] ? " " : "", text);
+            out_clean(name, sizeof(name), result->name), result->name[0] ? " " : "",
+            out_clean(shown, sizeof(shown), text));
         return;
     }
     json_out_object(out);

@@ -68,7 +68,7 @@ show_log(int fd)
     while (next && *next) {
         char *text = strsep(&next, "\n");
 
-        (void)fprintf(stderr, "    %s\n", fmt_clean(line, sizeof(line), text));
+        (void)fprintf(stderr, "    %s\n", out_clean(line, sizeof(line), text));
     }
 }
 

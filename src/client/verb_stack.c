@@ -62,7 +62,7 @@ put_clean(struct buf *buf, const char *text)
 {
     char clean[LINE_SIZE];
 
-    (void)buf_puts(buf, fmt_clean(clean, sizeof(clean), text));
+    (void)buf_puts(buf, out_clean(clean, sizeof(clean), text));
 }
 
 static void
@@ -282,7 +282,7 @@ id_by_name(pid_t pid, struct conn *conn, const char *name, uint64_t *ret_id)
 
     if (ps_fetch(conn, &options, &list, &error) < 0)
         return verb_call_failed(&error);
-    return ps_id_by_name(pid, &list, name, VERB_NOT_SO, ret_id);
+    return ps_id_by_name(pid, &list, name, ret_id);
 }
 
 static int

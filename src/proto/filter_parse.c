@@ -342,6 +342,27 @@ field_term(struct parser *p, size_t n, size_t op_len, struct filter_term *term)
     return number_value(p, field, op_at, &v, term);
 }
 
+/* What other languages have in place of blanks, | and ! would be looked for as text, to no or to
+ * another effect. */
+static int
+check_word(struct parser *p, const struct value *v)
+{
+    static const struct {
+        const char *word, *instead;
+    } others[] = {
+        {"and", "a blank"}, {"or", "|"}, {"not", "!"}, {"&", "a blank"}, {"&&", "a blank"}};
+    if (v->quoted)
+        return 0;
+    if (v->n > 0 && v->text[0] == '(')
+        return fail(p, v->text,
+            "there are no parentheses: a blank means and, | or, ! not; quote a text with some");
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        if (same_word(others[i].word, v->text, v->n))
+            return fail(p, v->text, "'%s' is written as %s; quote it to look for the text",
+                others[i].word, others[i].instead);
+    return 0;
+}
+
 /* Letters and an operator right behind them make a field; "app.py:31" is a word. */
 static int
 parse_term(struct parser *p, struct filter_term *term)
@@ -363,7 +384,7 @@ parse_term(struct parser *p, struct filter_term *term)
         term->op = op;
         return field_term(p, n, op_len, term);
     }
-    if (take_value(p, &v) < 0)
+    if (take_value(p, &v) < 0 || check_word(p, &v) < 0)
         return -EINVAL;
     term->field = FILTER_ANY;
     term->op = has_wild(&v) ? FILTER_GLOB : FILTER_CONTAINS;

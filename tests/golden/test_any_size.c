@@ -78,7 +78,7 @@ open_any(struct fixture_screen *fixture, struct model *model)
     for (size_t i = 0; i < 40; i++)
         if (i < model->page.count)
             tag_of(&model->page.rows[i], &tags[i]);
-    assert_int_equal(cancel_ask(&fixture->screen.popup, tags, 1 + (size_t)below(40)), 0);
+    assert_int_equal(cancel_ask(&fixture->screen.popup, tags, 1 + (size_t)below(40), true), 0);
 }
 
 static void
@@ -135,7 +135,7 @@ view_stays_inside(const struct view_ops *ops, struct model *model)
     surface_fill(&surface, surface_area(&surface), ROLE_DEFAULT, "#");
     assert_int_equal(view_open(&view, ops, model), 0);
     if (ops == &cancel_view)
-        assert_int_equal(cancel_ask(&view, &tag, 1), 0);
+        assert_int_equal(cancel_ask(&view, &tag, 1, false), 0);
     view_resize(&view, model, w, h);
     view_draw(&view, model, &surface, area);
     for (int y = 0; y < surface.rows; y++) {

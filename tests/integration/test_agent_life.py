@@ -753,6 +753,44 @@ asyncio.run(main())
         assert service.wait() == 0
 
 
+def test_an_eager_task_in_its_first_step(python):
+    """It gets its name while it is made, and loses its coroutine before the making is over."""
+    if version(python) < (3, 12):
+        pytest.skip("eager tasks came with 3.12")
+    with inline(python, """
+import threading
+go_on = threading.Event()
+
+async def handler():
+    print("IN", flush=True)
+    go_on.wait(60)
+
+async def main():
+    task = asyncio.Task(handler(), loop=asyncio.get_running_loop(), eager_start=True)
+    print("OUT", task.get_name(), flush=True)
+    await line()
+
+assert looptop.start()
+threading.Thread(target=lambda: (sys.stdin.readline(), go_on.set())).start()
+asyncio.run(main())
+""") as service:
+        service.expect("IN")
+        client = service.client()
+
+        def handler():
+            (row,) = client.rows(filter="coro:handler")
+            return row
+        wait_for(lambda: handler()["name"].startswith("Task-"))
+        assert handler()["state"] == "run"
+        name = handler()["name"]
+        service.tell()
+        service.expect("OUT " + name)
+        row = handler()
+        assert (row["name"], row["state"]) == (name, "done")
+        service.tell()
+        assert service.wait() == 0
+
+
 # ---- a population that is older than the agent
 
 

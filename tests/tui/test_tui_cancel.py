@@ -85,15 +85,15 @@ def test_several_tagged(shop):
         term.keys("Down", "Space", "Space", "Space")  # order-0, order-1, order-2
         term.wait("3 tagged")
         term.keys("x")
-        term.wait(r"Cancel 3 tasks\?")
+        term.wait(r"Cancel 3 tagged tasks\?")
         screen = term.screen()
         for name in ("order-0", "order-1", "order-2"):
             assert '"%s"' % name in screen
         term.keys("Enter")  # on `Leave them`: nothing happens by a careless Enter
-        term.wait_gone("Cancel 3 tasks")
+        term.wait_gone("Cancel 3 tagged tasks")
         assert "3 tagged" in term.screen()
         term.keys("x")
-        term.wait(r"Cancel 3 tasks\?")
+        term.wait(r"Cancel 3 tagged tasks\?")
         term.keys("BTab", "Enter")
         assert sorted(shop.line() for _ in range(3)) == ["cancelled %d looptop" % i for i in range(3)]
         term.wait("all 3 tasks ended")
@@ -108,7 +108,7 @@ def test_more_than_five_are_counted():
         term.type(" " * 7)
         term.wait("7 tagged")
         term.keys("x")
-        term.wait(r"Cancel 7 tasks\?")
+        term.wait(r"Cancel 7 tagged tasks\?")
         assert "and 2 more" in term.screen()
 
 

@@ -40,7 +40,7 @@ def colours(term):
 
 def shown(agent, *options, **keywords):
     term = agent.open(*options, **keywords)
-    term.wait("^ *lag .*1s +[0-9.]+ms")
+    term.wait("^ *lag .* [0-9.]+ms")
     term.wait("^[▌>] *[0-9]+ ")
     return term
 

@@ -235,6 +235,7 @@ is_given_back(enum ending ending, int signal)
     assert_true(pid >= 0);
     if (pid == 0) {
         close(master);
+        (void)signal(SIGQUIT, SIG_DFL); /* ignored in what a script starts in the background */
         if (login_tty(slave) < 0)
             _exit(97);
         child(ending);

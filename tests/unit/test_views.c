@@ -37,7 +37,7 @@ type(const char *text)
 }
 
 static void
-open_cancel(size_t count)
+open_cancel(size_t count, bool tagged)
 {
     static struct tag tags[64];
 
@@ -45,14 +45,14 @@ open_cancel(size_t count)
     for (size_t i = 0; i < count; i++)
         tags[i] = (struct tag){.id = 100 + i};
     assert_int_equal(view_open(&view, &cancel_view, &model), 0);
-    assert_int_equal(cancel_ask(&view, tags, count), 0);
+    assert_int_equal(cancel_ask(&view, tags, count, tagged), 0);
 }
 
 static void
 one_task_is_cancelled_with_enter(void **state)
 {
     (void)state;
-    open_cancel(1);
+    open_cancel(1, false);
     press(KEYS_ENTER);
     assert_int_equal(action.kind, ACTION_CANCEL);
     assert_int_equal(action.count, 1);
@@ -64,7 +64,7 @@ static void
 several_are_left_unless_chosen(void **state)
 {
     (void)state;
-    open_cancel(7);
+    open_cancel(7, true);
     press(KEYS_ENTER);
     assert_int_equal(action.kind, ACTION_BACK);
     press(KEYS_LEFT);
@@ -74,11 +74,27 @@ several_are_left_unless_chosen(void **state)
     assert_int_equal(action.ids[6], 106);
 }
 
+/* It need not be the one under the cursor. */
+static void
+one_tagged_is_left_unless_chosen(void **state)
+{
+    (void)state;
+    open_cancel(1, true);
+    press(KEYS_ENTER);
+    assert_int_equal(action.kind, ACTION_BACK);
+    open_cancel(1, true);
+    press(KEYS_UP);
+    press(KEYS_UP); /* the message */
+    press(KEYS_ENTER);
+    press(KEYS_ENTER);
+    assert_int_equal(action.kind, ACTION_BACK);
+}
+
 static void
 many_need_their_number(void **state)
 {
     (void)state;
-    open_cancel(CANCEL_TYPED + 1);
+    open_cancel(CANCEL_TYPED + 1, true);
     press(KEYS_ENTER);
     assert_int_not_equal(action.kind, ACTION_CANCEL);
     type("2");
@@ -100,18 +116,20 @@ static void
 the_message_is_typed(void **state)
 {
     (void)state;
-    open_cancel(1);
+    open_cancel(1, false);
     press(KEYS_UP);
     press(KEYS_CTRL('u'));
     type("quit now"); /* no key of it is a command here */
     assert_int_equal(action.kind, ACTION_REDRAW);
+    press(KEYS_ENTER); /* on to the buttons */
+    assert_int_equal(action.kind, ACTION_REDRAW);
     press(KEYS_ENTER);
     assert_int_equal(action.kind, ACTION_CANCEL);
     assert_string_equal(action.text, "quit now");
-    open_cancel(1);
+    open_cancel(1, false);
     press(KEYS_ESCAPE);
     assert_int_equal(action.kind, ACTION_BACK);
-    open_cancel(1);
+    open_cancel(1, false);
     press('n');
     assert_int_equal(action.kind, ACTION_BACK);
     view_close(&view);
@@ -291,6 +309,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_task_is_cancelled_with_enter),
         cmocka_unit_test(several_are_left_unless_chosen),
+        cmocka_unit_test(one_tagged_is_left_unless_chosen),
         cmocka_unit_test(many_need_their_number),
         cmocka_unit_test(the_message_is_typed),
         cmocka_unit_test(menus),

@@ -88,8 +88,9 @@ cancel_describe(const struct cancel_result *result, char *out, size_t size)
             line, sizeof(line), "failed after %s%s%s", after, *reason ? ": " : "", reason);
         break;
     case LOOPTOP_OUTCOME_SUPPRESSED:
-        (void)snprintf(line, sizeof(line), "still runs after %s: it swallowed the cancellation%s%s",
-            after, *at ? " at " : "", at);
+        (void)snprintf(line, sizeof(line),
+            "still runs after %s%s%s: it swallowed the cancellation, or cleans up", after,
+            *at ? " at " : "", at);
         break;
     case LOOPTOP_OUTCOME_PENDING:
         (void)snprintf(line, sizeof(line), "not cancelled within %s, but will be%s%s", after,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The question before a cancellation: it names the tasks as they were when the key was pressed, so
- * that rows that move meanwhile change nothing. One task is confirmed with Enter, several with a
- * choice, many by typing their number.
+ * that rows that move meanwhile change nothing. The task under the cursor is confirmed with Enter,
+ * tagged ones with a choice, many by typing their number.
  */
 #include "client/view/cancel.h"
 
@@ -28,6 +28,7 @@ struct cancel_state {
     struct tag *tags; /* owned */
     uint64_t *ids;    /* owned; the same tasks */
     size_t count;
+    bool tagged;
     enum focus focus;
     struct line_edit message, number;
 };
@@ -40,7 +41,7 @@ static const struct binding bindings[] = {
 };
 
 int
-cancel_ask(struct view *view, const struct tag *tags, size_t count)
+cancel_ask(struct view *view, const struct tag *tags, size_t count, bool tagged)
 {
     struct cancel_state *state = view->state;
 
@@ -52,7 +53,8 @@ cancel_ask(struct view *view, const struct tag *tags, size_t count)
     for (size_t i = 0; i < count; i++)
         state->ids[i] = tags[i].id;
     state->count = count;
-    state->focus = count > CANCEL_TYPED ? FOCUS_NUMBER : count > 1 ? FOCUS_LEAVE : FOCUS_CANCEL;
+    state->tagged = tagged;
+    state->focus = count > CANCEL_TYPED ? FOCUS_NUMBER : tagged ? FOCUS_LEAVE : FOCUS_CANCEL;
     line_edit_init(&state->message, DEFAULT_MESSAGE, LOOPTOP_MESSAGE_MAX, NULL);
     line_edit_init(&state->number, "", 8, NULL);
     return 0;
@@ -88,9 +90,13 @@ step_focus(struct cancel_state *state, int step)
 }
 
 static void
-on_enter(const struct cancel_state *state, struct action *ret_action)
+on_enter(struct cancel_state *state, struct action *ret_action)
 {
-    if (state->focus == FOCUS_LEAVE)
+    if (state->focus == FOCUS_MESSAGE && !state->tagged)
+        state->focus = FOCUS_CANCEL;
+    else if (state->focus == FOCUS_MESSAGE)
+        state->focus = state->count > CANCEL_TYPED ? FOCUS_NUMBER : FOCUS_LEAVE;
+    else if (state->focus == FOCUS_LEAVE)
         *ret_action = (struct action){.kind = ACTION_BACK};
     else if (number_typed(state))
         *ret_action = (struct action){.kind = ACTION_CANCEL,
@@ -267,7 +273,8 @@ draw_box(const struct cancel_state *state, struct surface *surface, struct rect 
     bool apart = place_apart(state, box.w), roomy = box.h >= box_rows(state, box.w);
     int message_x, number_x = 0, number_y = 0;
 
-    snprintf(title, sizeof title, "Cancel %zu task%s?", state->count, WORDS_PLURAL(state->count));
+    snprintf(title, sizeof title, "Cancel %zu%s task%s?", state->count,
+        state->tagged ? " tagged" : "", WORDS_PLURAL(state->count));
     surface_fill(surface, rect_outside(box), ROLE_DEFAULT, NULL);
     surface_box(surface, box, title);
     in.x++;

@@ -9,7 +9,8 @@
 /* Above so many tasks their number has to be typed. */
 #define CANCEL_TYPED 20
 
-/* Asks for these tasks (copied), at most LOOPTOP_CANCEL_MAX. 0, -ENOMEM. */
-int cancel_ask(struct view *view, const struct tag *tags, size_t count);
+/* Asks for these tasks (copied), at most LOOPTOP_CANCEL_MAX; whether they are the tagged ones,
+ * which need not be where the cursor is. 0, -ENOMEM. */
+int cancel_ask(struct view *view, const struct tag *tags, size_t count, bool tagged);
 
 #endif

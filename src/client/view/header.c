@@ -17,7 +17,6 @@
 
 #define LABEL_COLS 7
 #define VALUE_COLS 9
-#define LAG_SPAN "1s" /* the lag of now is the largest of so long: looptop-protocol(7) */
 #define SECONDS_A_BAR 4
 
 static int
@@ -146,7 +145,6 @@ draw_lag(const struct model *model, struct surface *surface, struct rect at)
     busy.error = 90;
     int x = draw_graph(surface, at, "lag", &lag, words_lag_role(loop->lag_now_ns),
         words_duration(figure, loop->lag_now_ns));
-    surface_put(surface, x - 1 - VALUE_COLS, at.y, ROLE_HEADER_LABEL, LAG_SPAN);
     strip_add(&strip, 4, "p50", ROLE_DEFAULT, "%s", words_duration(figure, loop->lag_p50_ns))
         ->width = 6;
     strip_add(&strip, 1, "p99", words_lag_role(loop->lag_p99_ns), "%s",
@@ -317,11 +315,11 @@ draw_memory(const struct model *model, struct surface *surface, struct rect at)
     sparkline_scale(&line, graph_cols(at.w));
     int x =
         draw_graph(surface, at, "mem", &line, ROLE_STRONG, words_bytes(figure, memory->rss_bytes));
+    add_growth(&model->rss, &strip, 4, fmt_bytes); /* beside the figure it is of */
     strip_add(&strip, 2, "heap", ROLE_DEFAULT, "%s", words_bytes(figure, memory->heap_bytes))
         ->width = 6;
     strip_add(&strip, 5, "blocks", ROLE_DEFAULT, "%s", words_count(figure, (double)memory->blocks))
         ->width = 6;
-    add_growth(&model->rss, &strip, 4, fmt_bytes);
     strip_add(&strip, 3, "gc", memory->gc_pause_ns_per_s > 0 ? ROLE_DEFAULT : ROLE_DIM, "%s/s",
         words_duration(figure, memory->gc_pause_ns_per_s))
         ->width = 8;
@@ -349,7 +347,7 @@ draw_short(const struct model *model, struct surface *surface, struct rect at, b
     if (alone)
         strip_add(&strip, 3, "", ROLE_HEADER_NAME, "%s", model->name);
     if (loop) {
-        strip_add(&strip, 0, "lag " LAG_SPAN, words_lag_role(loop->lag_now_ns), "%s",
+        strip_add(&strip, 0, "lag", words_lag_role(loop->lag_now_ns), "%s",
             words_duration(figure, loop->lag_now_ns))
             ->width = 6;
         strip_add(&strip, 5, "p99", words_lag_role(loop->lag_p99_ns), "%s",

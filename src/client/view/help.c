@@ -35,7 +35,11 @@ static const char *const signs[][2] = {
     {"≥", "at least: the task is older than the agent"},
     {"—", "not known, or does not apply"},
     {"▌ •", "selected; tagged"},
-    {"lag 1s", "the largest lag of the last second; p50, p99 and max are of the last minute"},
+    {"lag", "beside the bars the largest of the last second; p50, p99, max: of the last minute"},
+    {"mem", "beside the bars resident memory, and what it grows by"},
+    {"▁▃▇", "a bar is the largest of four seconds, the newest on the right"},
+    {"2 loops",
+        "lag, busy and blocked are of the loop with the largest; `looptop loops` lists all"},
 };
 
 static const char *const state_words[LOOPTOP_STATES] = {"no step yet", "queued to run",

@@ -148,9 +148,10 @@ def _find_agent():
         path = os.path.join(directory, name)
         if os.path.isfile(path):
             return path, None
-    return None, "no agent for CPython %d.%d: there is no %s in %s; build one: make PYTHONS=%s" % (
-        sys.version_info[:2] + (name, dirs[0], sys.executable)
-    )
+    return None, (
+        "no agent for CPython %d.%d: there is no %s in %s; build it with make PYTHONS=%s and install it, "
+        "or name its directory in LOOPTOP_AGENT_DIR"
+    ) % (sys.version_info[:2] + (name, dirs[0], sys.executable))
 
 
 def _load(path):
