@@ -64,7 +64,7 @@ def test_the_message_is_sent(shop):
         term.keys("C-u")
         term.type('out of "stock"')
         term.wait('Message: out of "stock"')
-        term.keys("Enter")
+        term.keys("Enter", "Enter")  # on to the buttons, and the first of them
         shop.expect('cancelled 0 out of "stock"')
 
 

@@ -40,7 +40,7 @@ def colours(term):
 
 def shown(agent, *options, **keywords):
     term = agent.open(*options, **keywords)
-    term.wait("^ *lag .* [0-9.]+ms")
+    term.wait("^ *lag .*[0-9.]+ms")
     term.wait("^[▌>] *[0-9]+ ")
     return term
 
@@ -111,7 +111,7 @@ def test_ascii(agent, options, environ):
         term.keys("q", "Enter")
         term.wait("dispatch")
         term.keys("Escape", "x")
-        term.wait("Cancel 1 task")
+        term.wait("Cancel 1 tagged task")
         bad = [byte for byte in printed(term) if not 0x20 <= byte < 0x7F]
         assert bad == []
 
