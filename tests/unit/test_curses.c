@@ -187,6 +187,7 @@ child(enum ending ending)
 
     signal(SIGSEGV, SIG_DFL); /* a sanitizer may have its own */
     signal(SIGABRT, SIG_DFL);
+    signal(SIGQUIT, SIG_DFL); /* ignored in what a script starts in the background */
     if (surface_curses_open(&options, &screen, why, sizeof why) < 0 ||
         surface_init(&surface, 20, 5, false) < 0)
         _exit(98);
@@ -235,7 +236,6 @@ is_given_back(enum ending ending, int signal)
     assert_true(pid >= 0);
     if (pid == 0) {
         close(master);
-        (void)signal(SIGQUIT, SIG_DFL); /* ignored in what a script starts in the background */
         if (login_tty(slave) < 0)
             _exit(97);
         child(ending);
