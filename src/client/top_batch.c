@@ -17,6 +17,7 @@
 #include "client/view/view.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
+#include "vendor/cjson/cJSON.h"
 
 #define HEADER_ROWS 4
 #define HEADER_COLS 132 /* where there is no terminal that says */
@@ -75,6 +76,26 @@ put_header(struct buf *buf, struct batch *batch, const struct status *status)
     (void)surface_dump(&batch->surface, buf);
 }
 
+/* The bars are those of the full screen from the first frame on; without an answer they begin now.
+ */
+static void
+take_histories(struct batch *batch)
+{
+    static const struct {
+        const char *method;
+        void (*take)(struct model *model, const cJSON *result);
+    } asked[] = {{"loops", model_take_loops}, {"memory", model_take_memory}};
+    struct conn_error error;
+
+    for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+        cJSON *result = NULL;
+        if (conn_call(batch->conn, asked[i].method, "{\"history\":true}", VERB_TIMEOUT_MS, &result,
+                &error) == 0)
+            asked[i].take(batch->model, result);
+        cJSON_Delete(result);
+    }
+}
+
 static int
 put_frame(struct buf *buf, struct batch *batch)
 {
@@ -112,6 +133,7 @@ top_batch(
     if (batch_init(&batch, delay_s) < 0)
         return verb_fail(VERB_NOT_SO, "no memory");
     buf_init(&buf, OUT_MAX);
+    take_histories(&batch);
     for (unsigned i = 0; status == VERB_DONE && (frames == 0 || i < frames); i++) {
         if (i > 0) {
             pause_for(delay_s);

@@ -217,38 +217,6 @@ take_cancel(struct tui *tui, const struct request *request, const cJSON *result)
     tags_clear(&model->tags);
 }
 
-/* One of the histories of an answer, replacing or joining what is there. */
-static void
-take_history(const cJSON *object, const char *name, bool join, struct history *history)
-{
-    double values[LOOPTOP_HISTORY];
-    const cJSON *inner;
-
-    if (json_in_object(object, "history", &inner) < 0 || !inner)
-        return;
-    size_t n = history_decode(inner, name, values);
-    if (join)
-        history_join(history, values, n);
-    else
-        history_set(history, values, n);
-}
-
-static void
-take_loops(struct tui *tui, const cJSON *result)
-{
-    const cJSON *loops, *loop;
-    bool join = false;
-
-    if (json_in_array(result, "loops", &loops) < 0 || !loops)
-        return;
-    cJSON_ArrayForEach(loop, loops)
-    {
-        take_history(loop, "lag_ns", join, &tui->model.lag);
-        take_history(loop, "busy_pct", join, &tui->model.busy);
-        join = true;
-    }
-}
-
 static void
 take_result(struct tui *tui, const struct request *request, const cJSON *result)
 {
@@ -260,11 +228,10 @@ take_result(struct tui *tui, const struct request *request, const cJSON *result)
         tui_table_subscribed(tui, &request->asked, result);
         break;
     case REQUEST_LOOPS:
-        take_loops(tui, result);
+        model_take_loops(&tui->model, result);
         break;
     case REQUEST_MEMORY:
-        take_history(result, "rss_bytes", false, &tui->model.rss);
-        take_history(result, "tasks", false, &tui->model.tasks);
+        model_take_memory(&tui->model, result);
         break;
     case REQUEST_STACK:
         take_stack(tui, request, result);

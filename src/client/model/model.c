@@ -7,6 +7,48 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "client/model/json_in.h"
+#include "vendor/cjson/cJSON.h"
+
+/* One of the histories of an answer, replacing or joining what is there. */
+static void
+take_history(const cJSON *object, const char *name, bool join, struct history *history)
+{
+    double values[LOOPTOP_HISTORY];
+    const cJSON *inner;
+
+    if (json_in_object(object, "history", &inner) < 0 || !inner)
+        return;
+    size_t n = history_decode(inner, name, values);
+    if (join)
+        history_join(history, values, n);
+    else
+        history_set(history, values, n);
+}
+
+void
+model_take_loops(struct model *model, const cJSON *result)
+{
+    const cJSON *loops, *loop;
+    bool join = false;
+
+    if (json_in_array(result, "loops", &loops) < 0 || !loops)
+        return;
+    cJSON_ArrayForEach(loop, loops)
+    {
+        take_history(loop, "lag_ns", join, &model->lag);
+        take_history(loop, "busy_pct", join, &model->busy);
+        join = true;
+    }
+}
+
+void
+model_take_memory(struct model *model, const cJSON *result)
+{
+    take_history(result, "rss_bytes", false, &model->rss);
+    take_history(result, "tasks", false, &model->tasks);
+}
+
 void
 model_init(struct model *model, pid_t pid)
 {

@@ -38,6 +38,8 @@ struct link {
     uint64_t retry_ns;       /* when the next try is made */
 };
 
+struct cJSON;
+
 struct model {
     /* the process */
     pid_t pid;
@@ -79,6 +81,10 @@ void model_done(struct model *model);
 
 /* Takes a status over and adds a sample to the histories. */
 void model_take_status(struct model *model, const struct status *status);
+
+/* Take the histories of the agent's answers to `loops` and `memory` over. */
+void model_take_loops(struct model *model, const struct cJSON *result);
+void model_take_memory(struct model *model, const struct cJSON *result);
 
 /* Takes a page, asked with this focus, over. */
 void model_take_page(struct model *model, struct task_page *page, uint64_t focus);
