@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "client/conn.h"
@@ -30,6 +31,7 @@
 
 #define LS_PATIENCE_MS 300
 #define LS_DIAL_MS 20 /* for room in an agent's queue of connections */
+#define LS_END_MS 200 /* for those that hang up to have ended */
 #define LS_BATCH 64   /* agents asked at once; their answers are waited for before the next are */
 #define LS_PIDS_MAX 65536
 
@@ -48,6 +50,7 @@ struct ls_process {
     char python[32], agent[32];
     uint64_t hello_id, status_id;
     bool refused; /* it answered with an error: that is said, instead of figures */
+    bool broken;  /* the connection ended before the answers: the process is about to, perhaps */
 };
 
 struct ls_list {
@@ -133,6 +136,7 @@ read_answers(struct ls_process *process)
         take_message(process, message, id);
         cJSON_Delete(message);
     }
+    process->broken = r < 0;
     if (r < 0 || process->refused || (process->status && process->agent[0]))
         process->conn = conn_close(process->conn);
 }
@@ -197,13 +201,30 @@ has_ended(pid_t pid)
     return proc_status(NULL, pid, &status) < 0 || status.state == 'Z' || status.state == 'X';
 }
 
+/* A process closes its files a moment before it is seen to have ended: that moment is waited for.
+ */
+static void
+await_end(pid_t pid, uint64_t deadline)
+{
+    uint64_t now = clock_monotonic_ns();
+    struct pollfd ended = {.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN};
+
+    if (ended.fd < 0)
+        return;
+    (void)poll(&ended, 1, now < deadline ? (int)((deadline - now) / 1000000 + 1) : 0);
+    (void)close(ended.fd);
+}
+
 /* Removes what ended while it was asked: nothing can be said of it any more. */
 static void
 drop_ended(struct ls_list *list)
 {
     size_t kept = 0;
+    uint64_t deadline = clock_monotonic_ns() + LS_END_MS * 1000000ull;
 
     for (size_t i = 0; i < list->count; i++) {
+        if (list->items[i].broken)
+            await_end(list->items[i].pid, deadline);
         if (has_ended(list->items[i].pid)) {
             (void)conn_close(list->items[i].conn);
             free(list->items[i].status);

@@ -16,7 +16,7 @@ line. Modes break one method (all, where none is named):
     deep            answers with a line nested very deep
     many-values     answers with a line of millions of small values
     closes          closes in place of an answer
-    dies            ends the process in place of an answer
+    dies            ends the process in place of an answer, a moment after its files
     half            answers with half a line and closes
     no-result       answers with neither result nor error
     endless         `tasks` always gives the same page
@@ -227,6 +227,8 @@ class Agent:
         if mode == "closes":
             return b"", True
         if mode == "dies":
+            os.closerange(3, 100)
+            time.sleep(0.05)
             os._exit(0)
         if mode == "half":
             return head + b'{"a":', True
