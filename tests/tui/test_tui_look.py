@@ -40,8 +40,12 @@ def colours(term):
 
 def shown(agent, *options, **keywords):
     term = agent.open(*options, **keywords)
-    term.wait("^ *lag .*[0-9.]+ms")
-    term.wait("^[▌>] *[0-9]+ ")
+    try:
+        term.wait("^ *lag .*[0-9.]+ms")
+        term.wait("^[▌>] *[0-9]+ ")
+    except BaseException:
+        term.close()
+        raise
     return term
 
 
