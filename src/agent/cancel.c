@@ -175,7 +175,9 @@ send_one(struct cancel *cancel, size_t i)
     if (entry->known)
         return;
     PyObject *task = record->task, *loop;
-    if (record->id != entry->id || task == NULL) {
+    /* a task without references is being deallocated, by code of the application that gave the GIL
+     * away */
+    if (record->id != entry->id || task == NULL || Py_REFCNT(task) <= 0) {
         entry_know(entry, LOOPTOP_OUTCOME_GONE, "it ended before it could be cancelled");
         return;
     }

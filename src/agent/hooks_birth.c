@@ -96,7 +96,9 @@ struct record *
 hooks_record_unseen(PyObject *task)
 {
     uint32_t *pad = cpy_task_pad(task);
-    if (cpy_task_state(task) != CPY_PENDING || cpy_task_field(task, cpy_layout.coro) == NULL)
+    /* of a second import of _asyncio the wakeup is hooked, but not the type: its end is not seen */
+    if (!cpy_is_task(task) || cpy_task_state(task) != CPY_PENDING ||
+        cpy_task_field(task, cpy_layout.coro) == NULL)
         return NULL;
     struct record *record = table_new(task);
     if (record == NULL)

@@ -33,6 +33,7 @@
 #define WAKE_TAG 1001
 
 static int epoll_fd = -1, listen_fd = -1, wake_fd = -1;
+static bool deaf; /* the listening socket is out of epoll until the next second */
 static struct peer peers[LOOPTOP_CLIENTS_MAX];
 static pthread_t thread;
 static bool running, stop;
@@ -76,8 +77,12 @@ accept_peer(void)
     pid_t pid;
     uid_t uid;
     int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd < 0)
+    if (fd < 0) {
+        /* no descriptor is free: whoever waits would wake this thread again and again */
+        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+            deaf = epoll_ctl(epoll_fd, EPOLL_CTL_DEL, listen_fd, NULL) == 0;
         return;
+    }
     if (sock_peer(fd, &pid, &uid) < 0 || (uid != geteuid() && uid != 0)) {
         turn_away(fd, LOOPTOP_ERR_REQUEST, "only the owner of the process and root may connect");
         return;
@@ -130,6 +135,8 @@ sample(uint64_t now_ns)
     bool watched = false;
     for (size_t i = 0; i < LOOPTOP_CLIENTS_MAX; i++)
         watched = watched || (peers[i].fd >= 0 && peers[i].interval_ns != 0);
+    if (deaf)
+        deaf = watch(listen_fd, EPOLLIN, LISTEN_TAG, EPOLL_CTL_ADD) < 0;
     ticks_refine();
     loops_sample();
     report_sample();
@@ -249,6 +256,7 @@ io_listen_again(const char *path)
     if (dup3(fd, listen_fd, O_CLOEXEC) < 0)
         rc = -errno;
     close(fd);
+    deaf = false;
     return rc < 0 ? rc : watch(listen_fd, EPOLLIN, LISTEN_TAG, EPOLL_CTL_ADD);
 }
 
@@ -257,6 +265,7 @@ io_start(const char *path)
 {
     for (size_t i = 0; i < LOOPTOP_CLIENTS_MAX; i++)
         peers[i].fd = -1;
+    deaf = false;
     int rc = sock_listen(path, &listen_fd);
     if (rc < 0)
         return rc;

@@ -36,18 +36,36 @@ loops_init(char *reason, size_t size)
     return 0;
 }
 
+static void
+note_gone(struct loop *loop)
+{
+    STORE(loop->object, NULL);
+    STORE(loop->state, LOOP_CLOSED);
+    STORE(loop->gone, ticks_now());
+    STORE(loop->probe_sent, 0);
+    Py_CLEAR(loop->weak);
+}
+
+bool
+loops_alive(struct loop *loop)
+{
+    if (loop->object == NULL)
+        return false;
+    PyObject *referent = loop->weak != NULL ? ((PyWeakReference *)loop->weak)->wr_object : Py_None;
+    if (referent == loop->object && Py_REFCNT(referent) > 0)
+        return true;
+    if (referent != loop->object)
+        note_gone(loop);
+    return false;
+}
+
 /* Called when a loop object is freed; self is the entry's index. */
 static PyObject *
 loop_gone(PyObject *self, PyObject *weak)
 {
     size_t i = PyLong_AsSize_t(self);
-    if (i < LOOPS_MAX && loops[i].weak == weak) {
-        STORE(loops[i].object, NULL);
-        STORE(loops[i].state, LOOP_CLOSED);
-        STORE(loops[i].gone, ticks_now());
-        STORE(loops[i].probe_sent, 0);
-        Py_CLEAR(loops[i].weak);
-    }
+    if (i < LOOPS_MAX && loops[i].weak == weak)
+        note_gone(&loops[i]);
     PyErr_Clear();
     Py_RETURN_NONE;
 }
@@ -156,7 +174,7 @@ loops_of(PyObject *object)
     if (current != NULL && current->object == object)
         return current;
     for (size_t i = 1; i < LOOPS_MAX; i++)
-        if (loops[i].id != 0 && loops[i].object == object)
+        if (loops[i].id != 0 && loops[i].object == object && loops_alive(&loops[i]))
             return &loops[i];
 
     struct loop *loop = free_entry();
@@ -281,9 +299,9 @@ says(const struct loop *loop, const char *method, const char *attribute)
 }
 
 static bool
-is_stopped(const struct loop *loop)
+is_stopped(struct loop *loop)
 {
-    return loop->id != 0 && loop->object != NULL && loop->state == LOOP_STOPPED;
+    return loop->id != 0 && loop->state == LOOP_STOPPED && loops_alive(loop);
 }
 
 void

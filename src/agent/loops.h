@@ -95,6 +95,12 @@ int loops_init(char *reason, size_t size);
  * held. */
 struct loop *loops_of(PyObject *object);
 
+/*
+ * Whether the loop object is there to be called. A weak reference made while the collector
+ * finalizes dies without its callback, so it is asked itself. GIL held.
+ */
+bool loops_alive(struct loop *loop);
+
 /* The calling thread began to run this loop (NULL: none any more). GIL held. */
 void loops_set_running(PyObject *object);
 

@@ -151,7 +151,7 @@ static PyMethodDef probe_def = {"looptop_probe", probe_arrived, METH_NOARGS, NUL
 static void
 probe(struct loop *loop)
 {
-    PyObject *object = loop->object;
+    PyObject *object = loops_alive(loop) ? loop->object : NULL;
     PyObject *number = PyLong_FromSize_t(loops_index(loop));
     PyObject *callback = number != NULL ? PyCFunction_New(&probe_def, number) : NULL;
     if (object != NULL && callback != NULL) {

@@ -23,6 +23,8 @@
 #include "platform/proc.h"
 #include "proto/json_out.h"
 
+#define HEAP_MAX_NS 1000000
+#define HEAP_FIRST_RSS (256ull << 20)
 #define BLOCKS_PAUSE 2000
 #define BLOCKS_LIMIT_NS 800000
 #define GENERATIONS 3
@@ -112,19 +114,44 @@ memory_blocks_sample(void)
     STORE(blocks, blocks_given_up ? -1 : now);
 }
 
-/* glibc's figure; 0 where another allocator serves the process. */
 static uint64_t
-heap_in_use(void)
+thread_cpu_ns(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * CLOCK_NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+/*
+ * glibc's figure; 0 where another allocator serves the process, or where asking is too dear: the
+ * call goes through all free chunks while no thread can allocate. So it is not made first in a
+ * large process, not more often than a thousandth of a core allows, and not again once it took
+ * HEAP_MAX_NS of CPU time.
+ */
+static uint64_t
+heap_in_use(uint64_t rss)
 {
     static struct mallinfo2 (*info)(void);
     static bool looked;
-    if (!looked)
+    static uint64_t due_ns, last;
+    if (!looked && rss <= HEAP_FIRST_RSS)
         *(void **)&info = dlsym(RTLD_DEFAULT, "mallinfo2");
     looked = true;
+    uint64_t now_ns = clock_monotonic_ns();
     if (info == NULL)
         return 0;
+    if (now_ns < due_ns)
+        return last;
+    uint64_t cpu_ns = thread_cpu_ns();
     struct mallinfo2 now = info();
-    return now.uordblks + now.hblkhd;
+    cpu_ns = thread_cpu_ns() - cpu_ns;
+    if (cpu_ns > HEAP_MAX_NS) {
+        info = NULL;
+        return 0;
+    }
+    due_ns = now_ns + cpu_ns * 1000;
+    last = now.uordblks + now.hblkhd;
+    return last;
 }
 
 void
@@ -134,7 +161,7 @@ memory_sample(uint64_t tasks)
     if (proc_rss(NULL, 0, &rss) < 0)
         rss = 0;
     history.rss_now = rss;
-    history.heap_now = heap_in_use();
+    history.heap_now = heap_in_use(rss);
     history.gc_rate = ticks_to_ns(pause - history.seen_pause);
     history.seen_pause = pause;
     unsigned i = history.next;

@@ -330,6 +330,48 @@ run(main())
     assert service.wait() == 0
 
 
+def test_a_task_that_is_being_freed(python):
+    """Nothing holds it any more, and what it held takes its time to end."""
+    with Service.inline(python, """
+import asyncio, sys
+import looptop
+
+class Slow:
+    def __del__(self):
+        print("DYING", flush=True)
+        sys.stdin.readline()
+
+class Task(asyncio.Task):
+    __slots__ = ("slow",)
+
+async def sleeper():
+    await asyncio.sleep(3600)
+
+assert looptop.start()
+loop = asyncio.new_event_loop()
+coro = sleeper()
+task = Task(coro, loop=loop, name="dying")
+task.slow = Slow()
+task._log_destroy_pending = False
+print("READY", flush=True)
+sys.stdin.readline()
+del task
+loop.close()
+coro.close()
+print("END", flush=True)
+""") as service:
+        service.expect("READY")
+        client = service.client()
+        number = client.row("dying")["id"]
+        service.tell()
+        service.expect("DYING")
+        (result,) = client.call("cancel", ids=[number], wait_ns=2_000_000_000)["results"]
+        assert result["outcome"] == "gone"
+        service.tell()
+        service.expect("END")
+        assert service.wait() == 0
+
+
 def test_live_and_short_tasks_together(start):
     """Ids that may end any moment: what is said to be cancelled was, and nothing else."""
     service = start("""

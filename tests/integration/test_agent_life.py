@@ -3,6 +3,7 @@
 
 import os
 import signal
+import socket
 import time
 
 import pytest
@@ -787,6 +788,107 @@ asyncio.run(main())
         service.expect("OUT " + name)
         row = handler()
         assert (row["name"], row["state"]) == (name, "done")
+        service.tell()
+        assert service.wait() == 0
+
+
+def test_a_loop_that_ends_as_garbage(python):
+    """The weak reference of an entry made while the collector finalizes may die without a word."""
+    with inline(python, """
+import gc
+class Client:
+    def __init__(self):
+        self.loop = asyncio.new_event_loop()
+        self.me = self
+        self.loop.run_until_complete(asyncio.sleep(0))
+
+    def __del__(self):
+        self.loop.run_until_complete(asyncio.sleep(0))
+        self.loop.close()
+
+assert looptop.start()
+for _ in range(5):
+    Client()
+gc.collect()
+junk = [bytearray(48 * size) for size in range(200) for _ in range(200)]
+print("READY", flush=True)
+sys.stdin.readline()
+""", stderr=None) as service:  # 3.12 complains of sockets that were collected first
+        service.expect("READY")
+        client = service.client()
+        wait_for(lambda: all(loop["state"] == "closed" for loop in client.call("loops")["loops"]))
+        service.tell()
+        assert service.wait() == 0
+
+
+def test_a_second_asyncio(python):
+    """Tasks of another import of _asyncio are not ours: their end would not be seen."""
+    with inline(python, """
+assert looptop.start()
+for name in [m for m in sys.modules if m == "_asyncio" or m.split(".")[0] == "asyncio"]:
+    del sys.modules[name]
+ours = asyncio
+import asyncio as fresh
+
+async def work():
+    while True:
+        await fresh.sleep(0.01)
+
+async def again():
+    tasks = [fresh.create_task(work()) for _ in range(20)]
+    await fresh.sleep(0.1)
+
+fresh.run(again())
+print(fresh.Task is ours.Task, flush=True)
+sys.stdin.readline()
+""") as service:
+        same = service.line() == "True"
+        client = service.client()
+        assert client.rows(finished=False) == []
+        if not same:
+            assert client.rows(filter="coro:work") == []
+        service.tell()
+        assert service.wait() == 0
+
+
+def test_no_descriptor_is_free(python):
+    """The io thread does not ask again and again, and answers when there is one."""
+    with inline(python, """
+import resource
+assert looptop.start()
+soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+held = []
+try:
+    while True:
+        held.append(os.open("/dev/null", os.O_RDONLY))
+except OSError:
+    pass
+print("READY", flush=True)
+sys.stdin.readline()
+os.close(held.pop())
+sys.stdin.readline()
+""") as service:
+        service.expect("READY")
+
+        def cpu_ns():
+            for task in os.listdir("/proc/%d/task" % service.pid):
+                base = "/proc/%d/task/%s/" % (service.pid, task)
+                with open(base + "comm") as comm, open(base + "schedstat") as stat:
+                    if comm.read().strip() == "looptop-io":
+                        return int(stat.read().split()[0])
+            raise AssertionError("no io thread")
+
+        with socket.socket(socket.AF_UNIX) as waiting:
+            waiting.settimeout(30)
+            waiting.connect(service.socket_path())
+            waiting.sendall(b'{"jsonrpc":"2.0","id":1,"method":"hello"}\n')
+            began, before = time.monotonic_ns(), cpu_ns()
+            while time.monotonic_ns() - began < 1_500_000_000:
+                time.sleep(0.05)
+            assert cpu_ns() - before < (time.monotonic_ns() - began) / 4
+            service.tell()
+            assert b'"result"' in waiting.recv(65536)
         service.tell()
         assert service.wait() == 0
 

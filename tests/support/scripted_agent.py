@@ -227,9 +227,7 @@ class Agent:
         if mode == "closes":
             return b"", True
         if mode == "dies":
-            os.closerange(3, 100)
-            time.sleep(0.05)
-            os._exit(0)
+            return b"", True
         if mode == "half":
             return head + b'{"a":', True
         if mode == "no-result":
@@ -254,6 +252,10 @@ class Agent:
                             client.sendall(bytes([byte]))
                     else:
                         client.sendall(answer)
+                    if close and self.options.mode == "dies":
+                        client.shutdown(socket.SHUT_RDWR)
+                        time.sleep(0.05)
+                        os._exit(0)
                     if close:
                         return
             except OSError:

@@ -115,11 +115,12 @@ cpy_running_frames(PyObject *root, _PyInterpreterFrame **ret_frames, size_t max)
 static Py_ssize_t extra_index = -1;
 static void (*code_died)(void);
 
+/* Also called with NULL, for codes without our mark that hold another tool's. */
 static void
 free_mark(void *mark)
 {
-    (void)mark;
-    code_died();
+    if (mark != NULL)
+        code_died();
 }
 
 void
@@ -135,8 +136,12 @@ bool
 cpy_watch_code(PyCodeObject *code)
 {
     static char mark;
+    void *extra = NULL;
     if (extra_index < 0)
         return false;
+    /* setting it anew would free the old one, as if the code had died */
+    if (_PyCode_GetExtra((PyObject *)code, extra_index, &extra) == 0 && extra == &mark)
+        return true;
     if (_PyCode_SetExtra((PyObject *)code, extra_index, &mark) == 0)
         return true;
     PyErr_Clear();
