@@ -40,6 +40,19 @@ answers_track(const struct peer *peer, const char *id, struct job *job, uint64_t
     return entry;
 }
 
+size_t
+answers_under_way(void)
+{
+    return under_way_count;
+}
+
+void
+answers_silence(size_t from)
+{
+    for (size_t i = from; i < under_way_count; i++)
+        under_way[i].silent = true;
+}
+
 struct json_out
 answers_result(struct peer *peer, const char *id)
 {
@@ -142,6 +155,7 @@ static void
 answer(struct peer *peer, struct under_way *entry, struct job *job)
 {
     struct rpc_error error = {0};
+    size_t keep = peer->out.len;
     if (job != NULL)
         error = job->error;
     else if (entry->job != NULL && entry->job->kind == JOB_STACK)
@@ -159,6 +173,8 @@ answer(struct peer *peer, struct under_way *entry, struct job *job)
         json_out_raw(&out, job->out.data, job->out.len);
         rpc_result_end(&peer->out);
     }
+    if (entry->silent && peer->out.error == 0)
+        peer->out.len = keep;
     peer->pending--;
 }
 
@@ -169,7 +185,7 @@ report_cancel(struct peer *peer, struct under_way *entry)
     struct buf none;
     struct json_out out;
     buf_init(&none, LOOPTOP_RESPONSE_MAX);
-    struct buf *buf = peer != NULL ? &peer->out : &none;
+    struct buf *buf = peer != NULL && !entry->silent ? &peer->out : &none;
     rpc_result_begin(buf, entry->id);
     json_out_init(&out, buf);
     cancel_report(entry->cancel, &out);

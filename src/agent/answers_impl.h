@@ -21,6 +21,7 @@ struct under_way {
     struct cancel *cancel;    /* owned; watched until settled */
     struct list_query *query; /* owned; the list that waits for fresh places; NULL: an update's */
     bool answered;            /* only the job is still out */
+    bool silent;              /* a notification's: the answer is not sent */
     uint64_t peer;
     uint64_t deadline_ns;
     char id[RPC_ID_MAX];
@@ -30,6 +31,10 @@ struct under_way {
  */
 struct under_way *answers_track(
     const struct peer *peer, const char *id, struct job *job, uint64_t wait_ns);
+
+/* How many are under way; and those from a number on were begun by a notification. */
+size_t answers_under_way(void);
+void answers_silence(size_t from);
 
 /* Begins a result: one value is to follow, then rpc_result_end. */
 struct json_out answers_result(struct peer *peer, const char *id);

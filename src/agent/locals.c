@@ -112,10 +112,13 @@ length_of(PyObject *value)
         return PyDict_GET_SIZE(value);
     if (PyAnySet_CheckExact(value))
         return PySet_GET_SIZE(value);
-    /* a class made in Python has no dot in its tp_name */
-    if (strcmp(Py_TYPE(value)->tp_name, "collections.deque") == 0)
-        return Py_SIZE(value);
-    return -1;
+    /* any class can be called so: the name only tells when to compare with the one there is */
+    static PyObject *deque; /* strong */
+    if (strcmp(Py_TYPE(value)->tp_name, "collections.deque") != 0)
+        return -1;
+    if (deque == NULL)
+        deque = cpy_lookup("_collections", "deque");
+    return (PyObject *)Py_TYPE(value) == deque ? Py_SIZE(value) : -1;
 }
 
 static void

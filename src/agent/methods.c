@@ -278,7 +278,7 @@ answers_line(struct peer *peer, const char *line, size_t n)
 {
     struct rpc_request request = {0};
     struct rpc_error error = {0};
-    size_t keep = peer->out.len;
+    size_t keep = peer->out.len, before = answers_under_way();
     if (n == 0)
         return;
     if (rpc_parse(line, n, &request, &error) < 0) {
@@ -289,7 +289,10 @@ answers_line(struct peer *peer, const char *line, size_t n)
     }
     if (dispatch(peer, &request, &error) < 0)
         answers_fail(peer, request.id, keep, &error);
+    /* nobody wants to hear of it */
+    if (request.notification)
+        answers_silence(before);
     if (request.notification && peer->out.error == 0)
-        peer->out.len = keep; /* nobody wants to hear of it */
+        peer->out.len = keep;
     rpc_request_done(&request);
 }

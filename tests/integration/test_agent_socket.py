@@ -326,6 +326,12 @@ def test_notifications_get_no_answer(shared):
     with shared.client() as client:
         client.send('{"jsonrpc":"2.0","method":"status"}\n{"jsonrpc":"2.0","method":"no such"}\n'
                     '{"jsonrpc":"2.0","method":"tasks","params":{"limit":"x"}}')
+        # and those whose answer takes a while
+        row = client.row("sleeper 3")
+        client.send('{"jsonrpc":"2.0","method":"stack","params":{"id":%d}}\n'
+                    '{"jsonrpc":"2.0","method":"cancel","params":{"ids":[999999]}}' % row["id"])
+        number = client.request("stack", id=row["id"])
+        assert client.line()["id"] == number
         assert client.answer(client.request("hello"))["result"]["pid"] == shared.pid
 
 

@@ -418,6 +418,7 @@ async def everything(parameter):
     my_int, my_str, my_list = hostile(int)(5), hostile(str)("s"), hostile(list)([1])
     my_dict, my_tuple, my_set = hostile(dict)(a=1), hostile(tuple)([1]), hostile(set)([1])
     my_float, my_bytes, my_deque = hostile(float)(1), hostile(bytes)(b"b"), hostile(collections.deque)([1])
+    no_deque = type("collections.deque", (), {})()
     red, counter = Color.RED, collections.OrderedDict(a=1)
     module, ellipsis, code = sys, ..., everything.__code__
     gone = 1
@@ -460,7 +461,7 @@ def test_locals(serve):
         "my_list": ("Hostile_list", None), "my_dict": ("Hostile_dict", None),
         "my_tuple": ("Hostile_tuple", None), "my_set": ("Hostile_set", None),
         "my_float": ("Hostile_float", None), "my_bytes": ("Hostile_bytes", None),
-        "my_deque": ("Hostile_deque", None), "red": ("Color", None),
+        "my_deque": ("Hostile_deque", None), "no_deque": ("deque", None), "red": ("Color", None),
         "counter": ("OrderedDict", None), "module": ("module", None),
         "ellipsis": ("ellipsis", None), "code": ("code", None),
         "cell": ("str", "'cell'"), "later": ("int", "5"),
