@@ -320,8 +320,10 @@ hook_set_name(PyObject *self, PyObject *name)
     PyObject *result = stock_set_name(self, name);
     if (result != NULL && hooks_on() && cpy_is_task(self)) {
         struct record *record = table_find(*cpy_task_pad(self), self);
-        if (record != NULL)
+        if (record != NULL) {
+            STORE(record->name[0], '\0'); /* a number may follow a text */
             hooks_set_name(record, cpy_task_field(self, cpy_layout.name));
+        }
     }
     return result;
 }

@@ -64,6 +64,10 @@ static void
 release(struct record *record)
 {
     STORE_RELEASE(record->id, 0);
+    /* the next task here has no name until it is given one; of a Task-N there is none to remove,
+     * and its third cache line was never touched */
+    if (record->name_number == 0)
+        STORE(record->name[0], '\0');
     record->next_free = free_list;
     free_list = table_index(record);
 }

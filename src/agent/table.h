@@ -75,8 +75,7 @@ void table_reset(void);
 
 /*
  * A new record with a new id and everything else 0, visible to readers at once; NULL when full (the
- * caller counts it as untracked, once a task). The name's bytes are left as they were: the caller
- * writes name_number or name. GIL held.
+ * caller counts it as untracked, once a task). It has no name. GIL held.
  */
 struct record *table_new(void *task);
 

@@ -766,7 +766,13 @@ async def handler():
     print("IN", flush=True)
     go_on.wait(60)
 
+async def named():
+    pass
+
 async def main():
+    # so many that records of ended tasks serve again: no name of theirs is to be seen
+    for _ in range(100):
+        await asyncio.gather(*[asyncio.create_task(named(), name="of another") for _ in range(50)])
     task = asyncio.Task(handler(), loop=asyncio.get_running_loop(), eager_start=True)
     print("OUT", task.get_name(), flush=True)
     await line()
@@ -781,6 +787,7 @@ asyncio.run(main())
         def handler():
             (row,) = client.rows(filter="coro:handler")
             return row
+        assert handler()["name"] != "of another"
         wait_for(lambda: handler()["name"].startswith("Task-"))
         assert handler()["state"] == "run"
         name = handler()["name"]
