@@ -51,11 +51,9 @@ loops_alive(struct loop *loop)
 {
     if (loop->object == NULL)
         return false;
-    PyObject *referent = loop->weak != NULL ? ((PyWeakReference *)loop->weak)->wr_object : Py_None;
-    if (referent == loop->object && Py_REFCNT(referent) > 0)
+    if (loop->weak != NULL && cpy_weak_referent(loop->weak) == loop->object)
         return true;
-    if (referent != loop->object)
-        note_gone(loop);
+    note_gone(loop);
     return false;
 }
 

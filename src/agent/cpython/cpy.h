@@ -125,6 +125,14 @@ cpy_is_future(const PyObject *object)
     return PyType_IsSubtype(cpy_type(object), cpy_layout.future) || cpy_is_task(object);
 }
 
+/* What a weak reference refers to, borrowed; NULL: it is gone, or about to. GIL held. */
+static inline PyObject *
+cpy_weak_referent(PyObject *weak)
+{
+    PyObject *referent = ((PyWeakReference *)weak)->wr_object;
+    return referent != Py_None && Py_REFCNT(referent) > 0 ? referent : NULL;
+}
+
 /* A coroutine, generator or async generator: something with a frame of its own. */
 static inline bool
 cpy_is_gen(const PyObject *object)
