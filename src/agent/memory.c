@@ -193,13 +193,13 @@ known_or_null(struct json_out *out, const char *key, int64_t value, int64_t unkn
 }
 
 static void
-report_series(struct json_out *out, const char *key, const uint64_t *values, bool signed_values)
+report_series(struct json_out *out, const char *key, const uint64_t *values, uint64_t unknown)
 {
     json_out_key(out, key);
     json_out_array(out);
     for (unsigned i = 0; i < history.count; i++) {
         unsigned at = (history.next + LOOPTOP_HISTORY - history.count + i) % LOOPTOP_HISTORY;
-        if (signed_values && (int64_t)values[at] < 0)
+        if (values[at] == unknown)
             json_out_null(out);
         else
             json_out_uint(out, values[at]);
@@ -236,11 +236,11 @@ memory_report(struct json_out *out, bool with_history)
         json_out_key(out, "history");
         json_out_object(out);
         json_out_kv_uint(out, "interval_s", 1);
-        report_series(out, "rss_bytes", history.rss, false);
-        report_series(out, "heap_bytes", history.heap, false);
-        report_series(out, "blocks", (const uint64_t *)history.blocks, true);
-        report_series(out, "gc_pause_ns", history.gc_pause, false);
-        report_series(out, "tasks", history.tasks, false);
+        report_series(out, "rss_bytes", history.rss, UINT64_MAX);
+        report_series(out, "heap_bytes", history.heap, 0);
+        report_series(out, "blocks", (const uint64_t *)history.blocks, UINT64_MAX);
+        report_series(out, "gc_pause_ns", history.gc_pause, UINT64_MAX);
+        report_series(out, "tasks", history.tasks, UINT64_MAX);
         json_out_object_end(out);
     }
     json_out_object_end(out);
