@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "agent/events.h"
+#include "agent/gil_call.h"
 #include "agent/names.h"
 #include "agent/record_view.h"
 #include "agent/ticks.h"
@@ -131,6 +132,10 @@ arrived(PyObject *self, PyObject *const *args, Py_ssize_t n)
     PyObject *result = args[1] == Py_None ? PyObject_CallMethod(args[0], "cancel", NULL)
                                           : PyObject_CallMethod(args[0], "cancel", "O", args[1]);
     Py_XDECREF(result);
+    /* an interrupt is the application's, as in any callback of its loop */
+    if (result == NULL && (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt) ||
+                              PyErr_ExceptionMatches(PyExc_SystemExit)))
+        return NULL;
     PyErr_Clear();
     Py_RETURN_NONE;
 }
@@ -162,9 +167,28 @@ take_error(char *out, size_t size)
         text = PyUnicode_AsUTF8(PyTuple_GET_ITEM(args, 0));
     (void)snprintf(out, size, "%s: %s", name, text != NULL ? text : "");
     Py_XDECREF(type);
-    Py_XDECREF(value);
-    Py_XDECREF(traceback);
+    gil_release(traceback);
+    gil_release(value);
     PyErr_Clear();
+}
+
+/* Has the loop call the task's cancel(). 0, -1 with an exception. */
+static int
+send_to_loop(const struct cancel *cancel, size_t i, PyObject *task)
+{
+    PyObject *message =
+        cancel->message != NULL
+            ? PyUnicode_DecodeUTF8(cancel->message, (Py_ssize_t)strlen(cancel->message), "replace")
+            : Py_NewRef(Py_None);
+    PyObject *number = PyLong_FromUnsignedLongLong(cancel->number), *at = PyLong_FromSize_t(i);
+    PyObject *const args[] = {task, message, number, at};
+    int rc = -1;
+    if (message != NULL && number != NULL && at != NULL)
+        rc = gil_call_soon(cpy_task_field(task, cpy_layout.loop), deliver, args, 4);
+    Py_XDECREF(at);
+    Py_XDECREF(number);
+    Py_XDECREF(message);
+    return rc;
 }
 
 static void
@@ -174,7 +198,7 @@ send_one(struct cancel *cancel, size_t i)
     struct record *record = &table_records[entry->index];
     if (entry->known)
         return;
-    PyObject *task = record->task, *loop;
+    PyObject *task = record->task;
     /* a task without references is being deallocated, by code of the application that gave the GIL
      * away */
     if (record->id != entry->id || task == NULL || Py_REFCNT(task) <= 0) {
@@ -183,26 +207,16 @@ send_one(struct cancel *cancel, size_t i)
     }
     Py_INCREF(task);
     STORE(record->flags, (uint16_t)(record->flags | RECORD_WATCHED));
-    loop = cpy_task_field(task, cpy_layout.loop);
-    PyObject *message =
-        cancel->message != NULL
-            ? PyUnicode_DecodeUTF8(cancel->message, (Py_ssize_t)strlen(cancel->message), "replace")
-            : Py_NewRef(Py_None);
-    PyObject *handle = NULL;
-    if (message != NULL)
-        handle = PyObject_CallMethod(loop, "call_soon_threadsafe", "OOOKn", deliver, task, message,
-            (unsigned long long)cancel->number, (Py_ssize_t)i);
-    if (handle == NULL) {
+    int rc = send_to_loop(cancel, i, task);
+    if (rc < 0) {
         char reason[sizeof entry->reason];
         take_error(reason, sizeof reason);
         entry_know(entry, LOOPTOP_OUTCOME_REFUSED, reason);
     }
     pthread_mutex_lock(&lock);
-    entry->sent = handle != NULL;
+    entry->sent = rc == 0;
     pthread_mutex_unlock(&lock);
-    Py_XDECREF(handle);
-    Py_XDECREF(message);
-    Py_DECREF(task);
+    gil_release(task);
     PyErr_Clear();
 }
 
@@ -336,4 +350,11 @@ cancel_free(struct cancel *cancel)
     pthread_mutex_unlock(&lock);
     free(cancel->message);
     free(cancel);
+}
+
+void
+cancel_child(void)
+{
+    pthread_mutex_init(&lock, NULL);
+    under_way = NULL;
 }

@@ -46,4 +46,7 @@ void cancel_free(struct cancel *cancel);
 /* A watched task has ended. GIL held, from the hook. */
 void cancel_ended(struct record *record, unsigned outcome, uint64_t now);
 
+/* In a forked child: what the parent has under way is not the child's. Async-signal-safe. */
+void cancel_child(void);
+
 #endif

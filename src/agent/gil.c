@@ -13,6 +13,7 @@
 #include "agent/agent.h"
 #include "agent/atomic.h"
 #include "agent/cancel.h"
+#include "agent/gil_call.h"
 #include "agent/hooks.h"
 #include "agent/hooks_birth.h"
 #include "agent/io.h"
@@ -31,14 +32,17 @@
 #define PAUSE_NS 100000              /* between two slices: the application's turn */
 #define STACK_BYTES_MAX (8u << 20)   /* JSON of one stack */
 #define REFRESH_BATCH 256            /* records of one slice */
+#define CALL_WAIT_NS                                                                               \
+    500000000ull /* who stops the thread waits so long for the application's code */
+#define INSTALL_WAIT_NS (5 * CLOCK_NS_PER_S)
 
 static struct {
     pthread_mutex_t lock;
     pthread_cond_t wake;  /* the thread has something to do */
-    pthread_cond_t tried; /* an installation was tried */
+    pthread_cond_t tried; /* an installation was tried, or the thread ends */
     struct job *jobs, **jobs_end;
     struct job *done, **done_end;
-    bool stop, install_wanted;
+    bool stop, ended, install_wanted;
     unsigned installs_tried;
     pthread_t thread;
     bool running;
@@ -79,11 +83,13 @@ take_gil(void)
     PyEval_RestoreThread(own);
     STORE(waiting_since, 0);
     held_since = ticks_now();
+    gil_collect_hold();
 }
 
 static void
 give_gil(void)
 {
+    gil_collect_allow();
     uint64_t held = ticks_now() - held_since;
     if (held > LOAD(longest_hold))
         STORE(longest_hold, held);
@@ -309,12 +315,18 @@ walk_population(void)
     }
 }
 
+static struct timespec
+timespec_of(uint64_t ns)
+{
+    return (struct timespec){
+        .tv_sec = (time_t)(ns / CLOCK_NS_PER_S), .tv_nsec = (long)(ns % CLOCK_NS_PER_S)};
+}
+
 /* Waits for a job, an installation wanted, the period's end or the stop. Takes a job off. */
 static struct job *
 next_job(uint64_t until_ns, bool *ret_install)
 {
-    struct timespec at = {.tv_sec = (time_t)(until_ns / CLOCK_NS_PER_S),
-        .tv_nsec = (long)(until_ns % CLOCK_NS_PER_S)};
+    struct timespec at = timespec_of(until_ns);
     pthread_mutex_lock(&queue.lock);
     int rc = 0;
     while (queue.jobs == NULL && !queue.stop && !queue.install_wanted && rc == 0)
@@ -351,43 +363,80 @@ install_tried(void)
     pthread_mutex_unlock(&queue.lock);
 }
 
+/* Whether the thread ends: once said, it does, and a new one has to be started. */
+static bool
+end(bool in_any_case)
+{
+    pthread_mutex_lock(&queue.lock);
+    queue.ended = queue.stop || in_any_case;
+    bool ended = queue.ended;
+    pthread_cond_broadcast(&queue.tried);
+    pthread_mutex_unlock(&queue.lock);
+    return ended;
+}
+
+/* One turn: a job, an installation, what is due. Returns when the next turn is due. */
+static uint64_t
+turn(uint64_t due_ns)
+{
+    bool install;
+    struct job *job = next_job(due_ns, &install);
+    if (install) {
+        take_gil();
+        try_install();
+        give_gil();
+        install_tried();
+    }
+    walk_population();
+    if (job != NULL) {
+        run_job(job);
+        finish_job(job);
+    }
+    if (clock_monotonic_ns() < due_ns || stopping())
+        return due_ns;
+    run_period();
+    return clock_monotonic_ns() + period_ns();
+}
+
 static void *
 gil_main(void *arg)
 {
     (void)arg;
     own = PyThreadState_New(PyInterpreterState_Main());
-    uint64_t due = clock_monotonic_ns();
-    while (own != NULL && !stopping()) {
-        bool install;
-        struct job *job = next_job(due, &install);
-        if (install) {
-            take_gil();
-            try_install();
-            give_gil();
-            install_tried();
-        }
-        walk_population();
-        if (job != NULL) {
-            run_job(job);
-            finish_job(job);
-        }
-        if (clock_monotonic_ns() < due || stopping())
-            continue;
-        run_period();
-        due = clock_monotonic_ns() + period_ns();
-    }
-    install_tried();
-    if (own == NULL)
+    uint64_t due_ns = clock_monotonic_ns();
+    while (own != NULL && !(stopping() && end(false)))
+        due_ns = turn(due_ns);
+    if (own == NULL) {
+        (void)end(true);
         return NULL;
+    }
     take_gil();
+    gil_collect_allow();
     PyThreadState_Clear(own);
     PyThreadState_DeleteCurrent();
     return NULL;
 }
 
+/* One that was not waited for takes its stop back, unless it is on its way out. */
+static bool
+go_on(void)
+{
+    pthread_mutex_lock(&queue.lock);
+    bool goes_on = queue.running && !queue.ended;
+    if (goes_on)
+        STORE(queue.stop, false);
+    pthread_mutex_unlock(&queue.lock);
+    return goes_on;
+}
+
 int
 gil_start(bool walk)
 {
+    STORE(walk_wanted, walk);
+    if (go_on())
+        return 0;
+    if (queue.running)
+        pthread_join(queue.thread, NULL);
     pthread_condattr_t clock;
     pthread_condattr_init(&clock);
     pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
@@ -395,23 +444,39 @@ gil_start(bool walk)
     pthread_cond_init(&queue.tried, &clock);
     pthread_condattr_destroy(&clock);
     STORE(queue.stop, false);
-    walk_wanted = walk;
+    queue.ended = false;
     int rc = agent_thread(&queue.thread, "looptop-gil", gil_main);
     queue.running = rc == 0;
     return rc;
 }
 
-void
+/* Until the thread has said that it ends, or is in code of the application for too long. Under the
+ * lock. */
+static bool
+await_end(void)
+{
+    while (!queue.ended && gil_calling_ns() < CALL_WAIT_NS) {
+        struct timespec at = timespec_of(clock_monotonic_ns() + CALL_WAIT_NS / 10);
+        (void)pthread_cond_timedwait(&queue.tried, &queue.lock, &at);
+    }
+    return queue.ended;
+}
+
+int
 gil_stop(void)
 {
     if (!queue.running)
-        return;
+        return 0;
     pthread_mutex_lock(&queue.lock);
     STORE(queue.stop, true);
     pthread_cond_signal(&queue.wake);
+    bool ended = await_end();
     pthread_mutex_unlock(&queue.lock);
+    if (!ended)
+        return -ETIMEDOUT;
     pthread_join(queue.thread, NULL);
     queue.running = false;
+    return 0;
 }
 
 void
@@ -422,7 +487,8 @@ gil_abandon(void)
     queue.jobs_end = &queue.jobs;
     queue.done_end = &queue.done;
     queue.running = queue.install_wanted = false;
-    waiting_since = 0;
+    STORE(waiting_since, 0);
+    gil_call_child();
 }
 
 void
@@ -453,12 +519,15 @@ gil_take_done(void)
 void
 gil_install_now(void)
 {
+    struct timespec at = timespec_of(clock_monotonic_ns() + INSTALL_WAIT_NS);
+    int rc = 0;
     pthread_mutex_lock(&queue.lock);
     unsigned tried = queue.installs_tried;
     queue.install_wanted = true;
-    pthread_cond_signal(&queue.wake);
-    while (queue.running && queue.installs_tried == tried && !queue.stop)
-        pthread_cond_wait(&queue.tried, &queue.lock);
+    if (queue.running)
+        pthread_cond_signal(&queue.wake);
+    while (queue.running && queue.installs_tried == tried && !queue.stop && !queue.ended && rc == 0)
+        rc = pthread_cond_timedwait(&queue.tried, &queue.lock, &at);
     pthread_mutex_unlock(&queue.lock);
 }
 

@@ -44,8 +44,12 @@ struct job *gil_job_free(struct job *job);
  */
 int gil_start(bool walk);
 
-/* Ends it and waits for it. The caller must not hold the GIL. */
-void gil_stop(void);
+/*
+ * Ends it and waits for it: 0. -ETIMEDOUT: it is in a loop's own code, perhaps waiting for a lock
+ * that the caller's thread holds; it ends when it comes back, unless it is started again before.
+ * The caller must not hold the GIL.
+ */
+int gil_stop(void);
 
 /* In a forked child, where the thread is not: forgets it and its jobs. */
 void gil_abandon(void);
@@ -56,8 +60,8 @@ void gil_submit(struct job *job);
 /* A job that is done, or NULL; the io thread is woken through wake_fd when there is one. */
 struct job *gil_take_done(void);
 
-/* Asks for the hooks to be installed as soon as asyncio is there; waits until that was tried. GIL:
- * not held by the caller. */
+/* Asks for the hooks to be installed as soon as asyncio is there; waits until that was tried, 5 s
+ * at the most. GIL: not held by the caller. */
 void gil_install_now(void);
 
 /* Somebody watches: figures come often, else rarely. io thread. */

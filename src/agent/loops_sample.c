@@ -9,6 +9,7 @@
 #include <math.h>
 
 #include "agent/gil.h"
+#include "agent/gil_call.h"
 #include "agent/ticks.h"
 #include "agent/uv.h"
 #include "common/clock.h"
@@ -157,11 +158,9 @@ probe(struct loop *loop)
     if (object != NULL && callback != NULL) {
         Py_INCREF(object);
         STORE(loop->probe_sent, ticks_now());
-        PyObject *handle = PyObject_CallMethod(object, "call_soon_threadsafe", "O", callback);
-        if (handle == NULL)
+        if (gil_call_soon(object, callback, NULL, 0) < 0)
             STORE(loop->probe_sent, 0);
-        Py_XDECREF(handle);
-        Py_DECREF(object);
+        gil_release(object);
     }
     Py_XDECREF(callback);
     Py_XDECREF(number);

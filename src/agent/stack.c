@@ -10,6 +10,7 @@
 
 #include <errno.h>
 
+#include "agent/gil_call.h"
 #include "agent/locals.h"
 #include "agent/paths.h"
 #include "agent/record_view.h"
@@ -29,7 +30,8 @@ stack_init(struct stack *stack, uint64_t task, struct buf *buf)
 void
 stack_done(struct stack *stack)
 {
-    Py_CLEAR(stack->next);
+    gil_release(stack->next);
+    stack->next = NULL;
 }
 
 static const char *
@@ -79,7 +81,8 @@ begin(struct stack *stack, const struct record *record)
     stack->step = record->steps;
     stack->frames = 0;
     stack->reason = stack->awaits = NULL;
-    Py_CLEAR(stack->next);
+    gil_release(stack->next);
+    stack->next = NULL;
     json_out_object(&stack->out);
     json_out_kv_uint(&stack->out, "id", stack->task);
     json_out_key(&stack->out, "frames");
@@ -96,7 +99,8 @@ finish(struct stack *stack, const char *state)
     json_out_kv_string(out, "reason", stack->reason);
     json_out_kv_string(out, "awaits", stack->awaits);
     json_out_object_end(out);
-    Py_CLEAR(stack->next);
+    gil_release(stack->next);
+    stack->next = NULL;
     return 1;
 }
 
@@ -144,7 +148,8 @@ write_suspended(struct stack *stack, PyObject *at, uint64_t start, uint64_t max_
 {
     while (at != NULL && cpy_is_gen(at)) {
         if (ticks_since_ns(start) > max_ns) {
-            Py_XSETREF(stack->next, Py_NewRef(at));
+            gil_release(stack->next);
+            stack->next = Py_NewRef(at);
             return 0;
         }
         PyGenObject *gen = (PyGenObject *)at;

@@ -125,6 +125,10 @@ cpy_is_future(const PyObject *object)
     return PyType_IsSubtype(cpy_type(object), cpy_layout.future) || cpy_is_task(object);
 }
 
+/* Whether a collection is under way, which keeps another from beginning; NULL: it is not where the
+ * headers say. */
+int *cpy_gc_collecting(void);
+
 /* What a weak reference refers to, borrowed; NULL: it is gone, or about to. GIL held. */
 static inline PyObject *
 cpy_weak_referent(PyObject *weak)

@@ -5,6 +5,8 @@
  */
 #include "agent/cpython/cpy.h"
 
+#include <internal/pycore_interp.h>
+
 #define UNWRAP_MAX 4
 
 /* C wrappers of the standard library between two frames, by the name of their type. */
@@ -195,6 +197,34 @@ cpy_asyncio_ready(void)
     Py_XDECREF(run);
     Py_XDECREF(initializing);
     return ready;
+}
+
+/* Whether the collector's state is where the headers say: its switch is seen to move. Nobody else
+ * sees it, for the GIL is held all the time. */
+static bool
+gc_is_there(const int *enabled)
+{
+    int was = PyGC_Disable();
+    bool found = *enabled == 0;
+    (void)PyGC_Enable();
+    found = found && *enabled == 1;
+    if (!was)
+        (void)PyGC_Disable();
+    return found;
+}
+
+int *
+cpy_gc_collecting(void)
+{
+    static int *found;
+    static bool looked;
+    if (!looked) {
+        PyInterpreterState *interp = PyInterpreterState_Main();
+        if (gc_is_there(&interp->gc.enabled))
+            found = &interp->gc.collecting;
+        looked = true;
+    }
+    return found;
 }
 
 Py_ssize_t

@@ -239,14 +239,14 @@ measure(PyObject *vars, void (*pause)(void), const char **ret_stage)
 int
 cpy_calibrate(void (*pause)(void), char *reason, size_t size)
 {
-    const char *stage = "_asyncio";
+    const char *stage = cpy_gc_collecting() != NULL ? "_asyncio" : "the collector's state";
     int rc = -ENOTSUP;
     PyObject *vars = PyDict_New();
     PyObject *task = cpy_lookup("_asyncio", "Task"), *future = cpy_lookup("_asyncio", "Future");
     PyObject *set_loop = cpy_lookup("_asyncio", "_set_running_loop");
 
-    if (vars != NULL && task != NULL && future != NULL && set_loop != NULL &&
-        PyDict_SetItemString(vars, "__builtins__", PyEval_GetBuiltins()) == 0 &&
+    if (cpy_gc_collecting() != NULL && vars != NULL && task != NULL && future != NULL &&
+        set_loop != NULL && PyDict_SetItemString(vars, "__builtins__", PyEval_GetBuiltins()) == 0 &&
         PyDict_SetItemString(vars, "__name__", Py_None) == 0 &&
         PyDict_SetItemString(vars, "Task", task) == 0 &&
         PyDict_SetItemString(vars, "Future", future) == 0 &&

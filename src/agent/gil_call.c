@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+/* See gil_call.h. */
+#include "agent/gil_call.h"
+
+#include "agent/atomic.h"
+#include "agent/ticks.h"
+
+#define ARGS_MAX 5 /* and the loop before them */
+
+static uint64_t calling_since; /* atomic, ticks */
+static bool holding;           /* the interpreter takes it that a collection is under way: ours */
+static PyObject *parting;      /* strong: a list of what goes in the main thread, or NULL */
+
+uint64_t
+gil_calling_ns(void)
+{
+    uint64_t since = LOAD(calling_since);
+    return since != 0 ? ticks_since_ns(since) : 0;
+}
+
+/* In the main thread, between two of its instructions. */
+static int
+part(void *unused)
+{
+    (void)unused;
+    PyObject *list = parting;
+    parting = NULL;
+    Py_XDECREF(list);
+    return 0;
+}
+
+void
+gil_release(PyObject *object)
+{
+    if (object == NULL)
+        return;
+    if (Py_REFCNT(object) > 1) {
+        Py_DECREF(object);
+        return;
+    }
+    if (parting == NULL && (parting = PyList_New(0)) != NULL)
+        PyObject_GC_UnTrack(parting); /* not the application's to see */
+    /* without memory it is kept: a leak is better than a foreign finalizer here */
+    if (parting != NULL && PyList_Append(parting, object) == 0)
+        Py_DECREF(object);
+    PyErr_Clear();
+    /* where too many wait already it goes with the next one */
+    (void)Py_AddPendingCall(part, NULL);
+}
+
+int
+gil_call_soon(PyObject *loop, PyObject *callback, PyObject *const *args, size_t count)
+{
+    PyObject *all[2 + ARGS_MAX] = {loop, callback};
+    for (size_t i = 0; i < count && i < ARGS_MAX; i++)
+        all[2 + i] = args[i];
+    PyObject *name = PyUnicode_InternFromString("call_soon_threadsafe");
+    PyObject *handle = NULL;
+    STORE(calling_since, ticks_now());
+    if (name != NULL)
+        handle = PyObject_VectorcallMethod(name, all, 2 + count, NULL);
+    STORE(calling_since, 0);
+    Py_XDECREF(name);
+    /* its turn may have come already: then it is ours alone, and the callback's arguments with it
+     */
+    gil_release(handle);
+    return handle != NULL ? 0 : -1;
+}
+
+void
+gil_collect_hold(void)
+{
+    int *collecting = cpy_gc_collecting();
+    holding = collecting != NULL && *collecting == 0;
+    if (holding)
+        *collecting = 1;
+}
+
+void
+gil_collect_allow(void)
+{
+    if (holding)
+        *cpy_gc_collecting() = 0;
+    holding = false;
+}
+
+void
+gil_call_child(void)
+{
+    gil_collect_allow();
+    STORE(calling_since, 0);
+}
