@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
  * See agent.h. One lock guards starting and stopping, which come from the application (start, stop,
- * fork, exit) and from clients (detach). Tables are kept from the first start on; what is dormant
- * costs its memory and one load a hook.
+ * fork, exit) and from clients (detach). It is never held while code of the application may run:
+ * between the two ends of a fork other handlers do, which may themselves start, stop and fork.
+ * Tables are kept from the first start on; what is dormant costs its memory and one load a hook.
  */
 #include "agent/agent.h"
 
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "agent/atomic.h"
+#include "agent/cancel.h"
 #include "agent/gil.h"
 #include "agent/hooks.h"
 #include "agent/io.h"
@@ -39,8 +41,11 @@ __attribute__((visibility("default"))) struct looptop_agent_state looptop_agent_
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static bool running, paused, readonly, prepared;
-static bool child_restarts; /* in a forked child: the parent's agent was running */
+static bool running, readonly, prepared;
+static unsigned forks;      /* under way in any thread; the agent's threads are not there */
+static bool paused;         /* by the first of them */
+static bool child_fresh;    /* in a forked child: the parent's tables are still here */
+static bool child_restarts; /* … and its agent was running */
 
 bool
 agent_running(void)
@@ -165,7 +170,7 @@ start_threads(bool walk, char *reason, size_t size)
     agent_set_hooks(LOOPTOP_HOOKS_WAITING);
     rc = io_start(looptop_agent_state.socket);
     if (rc == 0 && (rc = gil_start(walk)) < 0)
-        io_stop(1);
+        io_stop(true);
     if (rc < 0) {
         agent_unlink();
         (void)snprintf(reason, size, "cannot start: %s", strerror(-rc));
@@ -208,25 +213,25 @@ agent_unlink(void)
 void
 agent_link(void)
 {
-    pthread_mutex_lock(&lock);
-    if (running && io_listen_again(looptop_agent_state.socket) < 0)
-        agent_refuse("the socket could not be made again after an exec that failed");
-    pthread_mutex_unlock(&lock);
+    if (LOAD(running))
+        io_listen_again();
 }
 
 void
 agent_stop(void)
 {
     pthread_mutex_lock(&lock);
+    child_restarts = false;
     if (running) {
         STORE(hooks_active, false);
         agent_set_hooks(LOOPTOP_HOOKS_DORMANT);
         agent_unlink();
-        gil_stop();
-        io_stop(1);
+        (void)gil_stop(); /* where it is late it goes as soon as it can */
+        io_stop(true);
         STORE(population_walking, false);
         set_socket("");
         STORE(running, false);
+        paused = false;
     }
     pthread_mutex_unlock(&lock);
 }
@@ -270,19 +275,26 @@ void
 agent_pause(void)
 {
     pthread_mutex_lock(&lock);
-    if (running) {
+    forks++;
+    if (running && !paused) {
         unsigned before = thread_count();
-        gil_stop();
-        io_stop(0);
-        wait_until_gone(before);
+        int rc = gil_stop();
+        io_stop(false);
+        if (rc == 0)
+            wait_until_gone(before);
         paused = true;
     }
+    pthread_mutex_unlock(&lock);
 }
 
 void
 agent_resume(void)
 {
-    if (paused) {
+    pthread_mutex_lock(&lock);
+    /* of a fork that began before there was an agent only this end is seen */
+    if (forks > 0)
+        forks--;
+    if (forks == 0 && paused) {
         paused = false;
         if (io_resume() < 0 || gil_start(false) < 0)
             agent_refuse("the agent's threads could not be started again after a fork");
@@ -292,33 +304,42 @@ agent_resume(void)
 
 /*
  * Any fork, Python's or not, in the child: the threads are not here, the descriptors are the
- * parent's. Only what is allowed between fork and exec.
+ * parent's, a lock may be held by who is not here. Only what is allowed between fork and exec.
  */
 static void
 in_child(void)
 {
+    pthread_mutex_init(&lock, NULL);
+    child_fresh = true;
     child_restarts = running;
     STORE(hooks_active, false);
     STORE(running, false);
     paused = false;
+    forks = 0;
     agent_set_hooks(LOOPTOP_HOOKS_DORMANT);
     set_socket("");
     io_abandon();
     gil_abandon();
+    cancel_child();
+    loops_child();
 }
 
 void
 agent_child(void)
 {
-    char reason[256];
-    if (!prepared)
+    if (!prepared || !child_fresh)
         return;
-    pthread_mutex_init(&lock, NULL);
-    loops_child();
+    child_fresh = false;
     loops_reset();
     table_reset();
     memory_reset();
     STORE(population_walking, false);
+}
+
+void
+agent_child_restart(void)
+{
+    char reason[256];
     /* the parent's tasks are not the child's: those that go on here are taken in as they step */
     if (child_restarts)
         (void)start(readonly, false, reason, sizeof reason);

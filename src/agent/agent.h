@@ -18,21 +18,29 @@
  */
 int agent_start(bool readonly, char *reason, size_t size);
 
-/* Ends both threads, removes the socket, leaves the hooks inactive. GIL: not held by the caller. */
+/*
+ * Ends both threads, removes the socket, leaves the hooks inactive. A gil thread that waits for a
+ * lock of the application in the loop's own code is not waited for. GIL: not held by the caller.
+ */
 void agent_stop(void);
 
-/* Before a fork: ends the threads, keeps connections. After it in the parent: they go on. GIL: not
- * held. */
+/*
+ * Before a fork: ends the threads, keeps connections. After it in the parent: they go on, when no
+ * other fork is under way. The application may start, stop and fork in between. GIL: not held.
+ */
 void agent_pause(void);
 void agent_resume(void);
 
-/* After a fork in the child: forgets the parent's everything and starts anew. GIL held. */
+/* In a forked child, once: forgets the parent's everything. GIL held. */
 void agent_child(void);
+
+/* … and starts anew where the parent's agent was running, and nobody stopped it since. GIL held. */
+void agent_child_restart(void);
 
 /* Takes the socket away, if it is this process's: before exec and _exit. GIL: any. */
 void agent_unlink(void);
 
-/* Puts it back: the process did not end after all. GIL: not held. */
+/* Has it put back: the process did not end after all. GIL: any. */
 void agent_link(void);
 
 /* A client asked for it: everything stops, from a thread that waits for the others. io thread. */

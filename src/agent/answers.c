@@ -121,7 +121,7 @@ static struct peer *
 find_peer(struct peer *peers, size_t count, uint64_t number)
 {
     for (size_t i = 0; i < count; i++)
-        if (peers[i].fd >= 0 && peers[i].number == number)
+        if (peer_is_open(&peers[i]) && peers[i].number == number)
             return &peers[i];
     return NULL;
 }
@@ -265,7 +265,7 @@ update(struct peer *peers, size_t count, uint64_t now_ns)
     uint64_t next_ns = UINT64_MAX;
     for (size_t i = 0; i < count; i++) {
         struct peer *peer = &peers[i];
-        if (peer->fd < 0 || peer->interval_ns == 0)
+        if (!peer_is_open(peer) || peer->interval_ns == 0)
             continue;
         if (now_ns >= peer->due_ns) {
             peer->due_ns += peer->interval_ns;
@@ -291,8 +291,8 @@ answers_tick(struct peer *peers, size_t count)
     bool watched = false;
     clients = 0;
     for (size_t i = 0; i < count; i++) {
-        clients += peers[i].fd >= 0;
-        watched = watched || (peers[i].fd >= 0 && peers[i].interval_ns != 0);
+        clients += peer_is_open(&peers[i]);
+        watched = watched || (peer_is_open(&peers[i]) && peers[i].interval_ns != 0);
     }
     gil_set_watched(watched);
     take_done(peers, count);

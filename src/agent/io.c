@@ -3,14 +3,12 @@
 #include "agent/io.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/agent.h"
@@ -25,33 +23,99 @@
 #include "agent/ticks.h"
 #include "common/clock.h"
 #include "looptop/protocol.h"
+#include "platform/own_fd.h"
 #include "platform/sock.h"
 #include "proto/rpc.h"
 
-#define EVENTS_AT_ONCE 16
-#define LISTEN_TAG 1000
-#define WAKE_TAG 1001
+/* what is polled: the two of the agent, and a client each */
+#define LISTEN 0
+#define WAKE 1
+#define PEERS 2
+#define POLLED (PEERS + LOOPTOP_CLIENTS_MAX)
 
-static int epoll_fd = -1, listen_fd = -1, wake_fd = -1;
-static bool deaf; /* the listening socket is out of epoll until the next second */
+static struct own_fd listener = {.fd = -1};
+static struct stat listen_file; /* what it is in the directory */
+static bool deaf; /* no descriptor is free for a client: nobody is accepted until the next second */
 static struct peer peers[LOOPTOP_CLIENTS_MAX];
+static char listen_path[SOCK_PATH_SIZE];
+static bool listen_again; /* atomic */
 static pthread_t thread;
 static bool running, stop;
 static uint64_t sample_due_ns;
 
+/* A pair: what is sent into the second wakes the thread. Made and closed under the lock. */
+static struct own_fd wake[2] = {{.fd = -1}, {.fd = -1}};
+static pthread_mutex_t wake_lock = PTHREAD_MUTEX_INITIALIZER;
+
 void
 io_wake(void)
 {
-    uint64_t one = 1;
-    ssize_t n = write(wake_fd, &one, sizeof one);
-    (void)n; /* full: the thread is about to wake anyway */
+    pthread_mutex_lock(&wake_lock);
+    if (own_fd_is_ours(&wake[1])) {
+        ssize_t n = send(wake[1].fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+        (void)n; /* full: the thread is about to wake anyway */
+    }
+    pthread_mutex_unlock(&wake_lock);
+}
+
+static void
+close_wake(void)
+{
+    pthread_mutex_lock(&wake_lock);
+    own_fd_close(&wake[0]);
+    own_fd_close(&wake[1]);
+    pthread_mutex_unlock(&wake_lock);
 }
 
 static int
-watch(int fd, uint32_t events, uint64_t tag, int op)
+open_wake(void)
 {
-    struct epoll_event event = {.events = events, .data.u64 = tag};
-    return epoll_ctl(epoll_fd, op, fd, &event) < 0 ? -errno : 0;
+    int pair[2];
+    close_wake();
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+        return -errno;
+    pthread_mutex_lock(&wake_lock);
+    wake[0] = own_fd_take(pair[0]);
+    wake[1] = own_fd_take(pair[1]);
+    pthread_mutex_unlock(&wake_lock);
+    return 0;
+}
+
+static int
+open_listener(void)
+{
+    int fd;
+    own_fd_close(&listener);
+    int rc = sock_listen(listen_path, &fd);
+    if (rc < 0)
+        return rc;
+    listener = own_fd_take(fd);
+    if (lstat(listen_path, &listen_file) < 0)
+        listen_file = (struct stat){0};
+    return 0;
+}
+
+static bool
+file_is_there(void)
+{
+    struct stat st;
+    return lstat(listen_path, &st) == 0 && st.st_dev == listen_file.st_dev &&
+           st.st_ino == listen_file.st_ino;
+}
+
+/*
+ * Makes anew what the application has closed; what cannot be had now is tried again a second later.
+ * The listener's file is still there, and nobody listens at it.
+ */
+static void
+repair(void)
+{
+    /* taken before the file is looked for: who asks from now on asks again */
+    bool again = __atomic_exchange_n(&listen_again, false, __ATOMIC_ACQ_REL);
+    if (!own_fd_is_ours(&listener) || (again && !file_is_there()))
+        (void)open_listener();
+    if (!own_fd_is_ours(&wake[0]) || !own_fd_is_ours(&wake[1]))
+        (void)open_wake();
 }
 
 /* One too many: told, and closed. */
@@ -76,11 +140,10 @@ accept_peer(void)
 {
     pid_t pid;
     uid_t uid;
-    int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    int fd = accept4(listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd < 0) {
         /* no descriptor is free: whoever waits would wake this thread again and again */
-        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
-            deaf = epoll_ctl(epoll_fd, EPOLL_CTL_DEL, listen_fd, NULL) == 0;
+        deaf = errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS;
         return;
     }
     if (sock_peer(fd, &pid, &uid) < 0 || (uid != geteuid() && uid != 0)) {
@@ -88,9 +151,9 @@ accept_peer(void)
         return;
     }
     for (size_t i = 0; i < LOOPTOP_CLIENTS_MAX; i++) {
-        if (peers[i].fd >= 0)
+        if (peer_is_open(&peers[i]))
             continue;
-        if (peer_open(&peers[i], fd, pid, uid) < 0 || watch(fd, EPOLLIN, i, EPOLL_CTL_ADD) < 0)
+        if (peer_open(&peers[i], fd, pid, uid) < 0)
             peer_close(&peers[i]);
         return;
     }
@@ -101,9 +164,6 @@ static void
 close_peer(struct peer *peer)
 {
     answers_forget(peer->number);
-    /* a child between fork and exec may hold the connection open: its events would be the next
-     * one's */
-    (void)epoll_ctl(epoll_fd, EPOLL_CTL_DEL, peer->fd, NULL);
     peer_close(peer);
 }
 
@@ -113,16 +173,11 @@ settle_peers(void)
 {
     for (size_t i = 0; i < LOOPTOP_CLIENTS_MAX; i++) {
         struct peer *peer = &peers[i];
-        if (peer->fd < 0)
+        if (!peer_is_open(peer))
             continue;
         peer_write(peer);
-        if (peer->broken) {
+        if (peer->broken)
             close_peer(peer);
-            continue;
-        }
-        uint32_t events =
-            (peer_wants_read(peer) ? EPOLLIN : 0) | (peer_wants_write(peer) ? EPOLLOUT : 0);
-        (void)watch(peer->fd, events, i, EPOLL_CTL_MOD);
     }
 }
 
@@ -134,9 +189,9 @@ sample(uint64_t now_ns)
         return sample_due_ns;
     bool watched = false;
     for (size_t i = 0; i < LOOPTOP_CLIENTS_MAX; i++)
-        watched = watched || (peers[i].fd >= 0 && peers[i].interval_ns != 0);
-    if (deaf)
-        deaf = watch(listen_fd, EPOLLIN, LISTEN_TAG, EPOLL_CTL_ADD) < 0;
+        watched = watched || (peer_is_open(&peers[i]) && peers[i].interval_ns != 0);
+    deaf = false;
+    repair();
     ticks_refine();
     loops_sample();
     report_sample();
@@ -154,21 +209,66 @@ sample(uint64_t now_ns)
 }
 
 static void
-serve(const struct epoll_event *event)
+poll_for(struct pollfd *polled, const struct own_fd *own, short events)
 {
-    uint64_t tag = event->data.u64, count;
-    if (tag == LISTEN_TAG) {
-        accept_peer();
-    } else if (tag == WAKE_TAG) {
-        ssize_t n = read(wake_fd, &count, sizeof count);
-        (void)n; /* only there to wake */
-    } else if (tag < LOOPTOP_CLIENTS_MAX && peers[tag].fd >= 0) {
-        /* what a client has said before it went is still done */
-        if (event->events & EPOLLIN)
-            peer_read(&peers[tag], answers_line);
-        else if (event->events & (EPOLLHUP | EPOLLERR))
-            peers[tag].broken = true;
+    /* one that waits for nothing is still told that its client went */
+    *polled = (struct pollfd){.fd = own->fd, .events = events};
+}
+
+/* Waits for what there is to do, at most so long. */
+static void
+wait_for(struct pollfd polled[POLLED], int wait_ms)
+{
+    poll_for(&polled[LISTEN], &listener, POLLIN);
+    if (deaf)
+        polled[LISTEN].fd = -1;
+    poll_for(&polled[WAKE], &wake[0], POLLIN);
+    for (size_t i = 0; i < LOOPTOP_CLIENTS_MAX; i++) {
+        const struct peer *peer = &peers[i];
+        poll_for(&polled[PEERS + i], &peer->socket,
+            (short)((peer_wants_read(peer) ? POLLIN : 0) | (peer_wants_write(peer) ? POLLOUT : 0)));
     }
+    if (poll(polled, POLLED, wait_ms) < 0)
+        for (size_t i = 0; i < POLLED; i++)
+            polled[i].revents = 0;
+}
+
+/* Another one's, or nobody's, has a number of ours: a number that is ready and not ours would be so
+ * again and again. */
+static bool
+is_lost(const struct pollfd *polled, const struct own_fd *own)
+{
+    return polled->revents != 0 && !own_fd_is_ours(own);
+}
+
+static void
+serve_peer(struct peer *peer, const struct pollfd *polled)
+{
+    if (is_lost(polled, &peer->socket))
+        peer->broken = true;
+    /* what a client has said before it went is still done */
+    else if (polled->revents & POLLIN)
+        peer_read(peer, answers_line);
+    else if (polled->revents & (POLLHUP | POLLERR | POLLNVAL))
+        peer->broken = true;
+}
+
+static void
+serve(const struct pollfd polled[POLLED])
+{
+    char bytes[64];
+    if (is_lost(&polled[LISTEN], &listener) || is_lost(&polled[WAKE], &wake[0]) ||
+        LOAD(listen_again))
+        repair();
+    else if (polled[LISTEN].revents & POLLIN)
+        accept_peer();
+    if ((polled[WAKE].revents & POLLIN) && own_fd_is_ours(&wake[0])) {
+        ssize_t n = recv(wake[0].fd, bytes, sizeof bytes, MSG_DONTWAIT);
+        (void)n; /* only there to wake */
+    }
+    for (size_t i = 0; i < LOOPTOP_CLIENTS_MAX; i++)
+        if (peer_is_open(&peers[i]) && polled[PEERS + i].fd == peers[i].socket.fd)
+            serve_peer(&peers[i], &polled[PEERS + i]);
 }
 
 static int
@@ -187,7 +287,7 @@ take_backlog(void)
 {
     bool more = false;
     for (size_t i = 0; i < LOOPTOP_CLIENTS_MAX; i++) {
-        if (peers[i].fd < 0 || !peer_has_line(&peers[i]))
+        if (!peer_is_open(&peers[i]) || !peer_has_line(&peers[i]))
             continue;
         peer_read(&peers[i], answers_line);
         more = true;
@@ -199,7 +299,7 @@ static void *
 io_main(void *arg)
 {
     (void)arg;
-    struct epoll_event events[EVENTS_AT_ONCE];
+    struct pollfd polled[POLLED];
     while (!LOAD(stop)) {
         uint64_t due_ns = sample(clock_monotonic_ns());
         uint64_t answers_ns = answers_tick(peers, LOOPTOP_CLIENTS_MAX);
@@ -209,30 +309,32 @@ io_main(void *arg)
             break;
         }
         int wait_ms = timeout_ms(answers_ns < due_ns ? answers_ns : due_ns);
-        int n = epoll_wait(epoll_fd, events, EVENTS_AT_ONCE, take_backlog() ? 0 : wait_ms);
-        for (int i = 0; i < n; i++)
-            serve(&events[i]);
+        wait_for(polled, take_backlog() ? 0 : wait_ms);
+        serve(polled);
     }
     return NULL;
 }
 
 static void
-close_fd(int *fd)
+close_own(void)
 {
-    if (*fd >= 0)
-        close(*fd);
-    *fd = -1;
+    own_fd_close(&listener);
+    close_wake();
 }
 
 static void
 close_all(void)
 {
     for (size_t i = 0; i < LOOPTOP_CLIENTS_MAX; i++)
-        if (peers[i].fd >= 0)
+        if (peer_is_open(&peers[i]))
             close_peer(&peers[i]);
-    close_fd(&listen_fd);
-    close_fd(&epoll_fd);
-    close_fd(&wake_fd);
+    close_own();
+}
+
+bool
+io_stopping(void)
+{
+    return LOAD(stop);
 }
 
 int
@@ -245,38 +347,26 @@ io_resume(void)
     return rc;
 }
 
-int
-io_listen_again(const char *path)
+void
+io_listen_again(void)
 {
-    int fd, rc = sock_listen(path, &fd);
-    if (rc < 0)
-        return rc;
-    /* the same number, so that the thread never sees another; the old socket leaves the epoll set
-     */
-    if (dup3(fd, listen_fd, O_CLOEXEC) < 0)
-        rc = -errno;
-    close(fd);
-    deaf = false;
-    return rc < 0 ? rc : watch(listen_fd, EPOLLIN, LISTEN_TAG, EPOLL_CTL_ADD);
+    STORE_RELEASE(listen_again, true);
+    io_wake();
 }
 
 int
 io_start(const char *path)
 {
     for (size_t i = 0; i < LOOPTOP_CLIENTS_MAX; i++)
-        peers[i].fd = -1;
-    deaf = false;
-    int rc = sock_listen(path, &listen_fd);
+        peers[i].socket = OWN_FD_NONE;
+    if (strlen(path) >= sizeof listen_path)
+        return -ENAMETOOLONG;
+    (void)strcpy(listen_path, path);
+    STORE(listen_again, false);
+    int rc = open_listener();
     if (rc < 0)
         return rc;
-    epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (epoll_fd < 0 || wake_fd < 0)
-        rc = -errno;
-    if (rc == 0)
-        rc = watch(listen_fd, EPOLLIN, LISTEN_TAG, EPOLL_CTL_ADD);
-    if (rc == 0)
-        rc = watch(wake_fd, EPOLLIN, WAKE_TAG, EPOLL_CTL_ADD);
+    rc = open_wake();
     if (rc == 0)
         rc = io_resume();
     if (rc < 0) {
@@ -287,7 +377,7 @@ io_start(const char *path)
 }
 
 void
-io_stop(int close_everything)
+io_stop(bool close_everything)
 {
     if (running) {
         STORE(stop, true);
@@ -302,13 +392,12 @@ io_stop(int close_everything)
 void
 io_abandon(void)
 {
+    pthread_mutex_init(&wake_lock, NULL);
     for (size_t i = 0; i < LOOPTOP_CLIENTS_MAX; i++) {
-        close_fd(&peers[i].fd);
-        peers[i] = (struct peer){.fd = -1};
+        own_fd_close(&peers[i].socket);
+        peers[i] = (struct peer){.socket = OWN_FD_NONE};
     }
-    close_fd(&listen_fd);
-    close_fd(&epoll_fd);
-    close_fd(&wake_fd);
+    close_own();
     running = false;
     answers_reset();
 }

@@ -2,22 +2,28 @@
 /*
  * The thread "looptop-io": the socket and its clients, once-a-second samples, answers from the
  * tables. It never takes the GIL. A client that is slow, silent, rude or gone costs the others
- * nothing: nothing here waits for one of them.
+ * nothing: nothing here waits for one of them. Descriptors that the application closes are made
+ * anew within a second.
  */
 #ifndef LOOPTOP_AGENT_IO_H
 #define LOOPTOP_AGENT_IO_H
+
+#include <stdbool.h>
 
 /* Listens at the agent's path and starts the thread. 0, -errno. */
 int io_start(const char *path);
 
 /* Ends the thread; with `close` the connections and the socket too. */
-void io_stop(int close_all);
+void io_stop(bool close_everything);
 
-/* Starts the thread again after io_stop(0). 0, -errno. */
+/* Whether the thread is to end: long work is given up, and begun again by io_resume. io thread. */
+bool io_stopping(void);
+
+/* Starts the thread again after io_stop(false). 0, -errno. */
 int io_resume(void);
 
-/* Listens anew at the agent's path, whose file is gone; clients stay connected. 0, -errno. */
-int io_listen_again(const char *path);
+/* The socket's file is gone: the thread makes it again; clients stay connected. Any thread. */
+void io_listen_again(void);
 
 /* In a forked child: closes the parent's descriptors without a word. */
 void io_abandon(void);

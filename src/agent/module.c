@@ -3,7 +3,8 @@
  * The Python module `_agent`: start, stop, and what has to happen around fork, exec and the end of
  * the interpreter. Everything the application could see of it is a few callbacks in C in the lists
  * meant for them (atexit, os.register_at_fork) and a few patched PyMethodDefs (os.execv and
- * os.execve, os._exit, signal.raise_signal), so that no socket is left behind.
+ * os.execve, os._exit, signal.raise_signal, subprocess's fork_exec), so that no socket is left
+ * behind.
  */
 #include "agent/cpython/cpy.h"
 
@@ -16,6 +17,7 @@
 #include "agent/report.h"
 
 static bool registered;
+static __thread bool exec_follows; /* in subprocess's fork_exec, which runs the fork handlers */
 
 static PyObject *
 module_stop(PyObject *self, PyObject *unused)
@@ -44,7 +46,9 @@ after_fork_parent(PyObject *self, PyObject *unused)
 {
     (void)self;
     (void)unused;
+    Py_BEGIN_ALLOW_THREADS;
     agent_resume();
+    Py_END_ALLOW_THREADS;
     Py_RETURN_NONE;
 }
 
@@ -63,6 +67,9 @@ after_fork_child(PyObject *self, PyObject *unused)
     (void)self;
     (void)unused;
     agent_child();
+    if (exec_follows)
+        Py_RETURN_NONE;
+    agent_child_restart();
     if (agent_running())
         install_now();
     Py_RETURN_NONE;
@@ -112,31 +119,30 @@ register_exit(void)
     return result != NULL ? 0 : -1;
 }
 
-/* A function of the interpreter that ends this program: the socket goes first, and comes back if it
- * failed. */
-struct ending {
-    const char *name;
-    PyMethodDef *def;
-    PyCFunction stock;
-    PyCFunction hook;
+/*
+ * A function of the interpreter that ends this program: the socket goes first, and comes back if it
+ * did not end; or one that has to be known.
+ */
+struct patch {
+    const char *module, *name;
     int flags;
+    PyCFunction hook;
+    PyCFunction stock; /* once it is patched */
 };
 
 typedef PyObject *(*fastcall)(PyObject *, PyObject *const *, Py_ssize_t);
 typedef PyObject *(*fastcall_names)(PyObject *, PyObject *const *, Py_ssize_t, PyObject *);
+#define ANY(function) ((void (*)(void))(function))
 
-static struct ending endings[4];
+enum { EXECV, EXECVE, EXIT, RAISE_SIGNAL, FORK_EXEC, FORK_EXEC_311, PATCHES };
+static struct patch patches[PATCHES];
 
-/* exec came back: it failed, and the process goes on as it was. */
+/* The process goes on as it was: the call has come back. */
 static PyObject *
-exec_failed(PyObject *result)
+came_back(bool running, PyObject *result)
 {
-    PyObject *exception = cpy_take_exception();
-    Py_BEGIN_ALLOW_THREADS;
-    agent_link();
-    Py_END_ALLOW_THREADS;
-    if (exception != NULL)
-        cpy_raise(exception);
+    if (running)
+        agent_link();
     return result;
 }
 
@@ -145,8 +151,7 @@ hook_execv(PyObject *self, PyObject *const *args, Py_ssize_t n)
 {
     bool running = agent_running();
     agent_unlink();
-    PyObject *result = ((fastcall)(void (*)(void))endings[0].stock)(self, args, n);
-    return running ? exec_failed(result) : result;
+    return came_back(running, ((fastcall)ANY(patches[EXECV].stock))(self, args, n));
 }
 
 static PyObject *
@@ -154,50 +159,83 @@ hook_execve(PyObject *self, PyObject *const *args, Py_ssize_t n, PyObject *names
 {
     bool running = agent_running();
     agent_unlink();
-    PyObject *result = ((fastcall_names)(void (*)(void))endings[1].stock)(self, args, n, names);
-    return running ? exec_failed(result) : result;
+    return came_back(running, ((fastcall_names)ANY(patches[EXECVE].stock))(self, args, n, names));
 }
 
 static PyObject *
 hook_exit(PyObject *self, PyObject *const *args, Py_ssize_t n, PyObject *names)
 {
+    bool running = agent_running();
     agent_unlink();
-    return ((fastcall_names)(void (*)(void))endings[2].stock)(self, args, n, names);
+    return came_back(running, ((fastcall_names)ANY(patches[EXIT].stock))(self, args, n, names));
+}
+
+/* Whether a signal's default action, if it is in force, is this program's end. */
+static bool
+would_end(PyObject *number)
+{
+    struct sigaction action;
+    int overflow;
+    long signal = PyLong_Check(number) ? PyLong_AsLongAndOverflow(number, &overflow) : -1;
+    return (signal == SIGTERM || signal == SIGINT || signal == SIGHUP || signal == SIGQUIT) &&
+           sigaction((int)signal, NULL, &action) == 0 && action.sa_handler == SIG_DFL;
 }
 
 /* uvicorn ends so: handlers restored, the signal that made it stop raised again. */
 static PyObject *
 hook_raise_signal(PyObject *self, PyObject *number)
 {
-    struct sigaction action;
-    int overflow;
-    long signal = PyLong_CheckExact(number) ? PyLong_AsLongAndOverflow(number, &overflow) : -1;
-    if ((signal == SIGTERM || signal == SIGINT || signal == SIGHUP || signal == SIGQUIT) &&
-        sigaction((int)signal, NULL, &action) == 0 && action.sa_handler == SIG_DFL)
+    bool running = agent_running() && would_end(number);
+    if (running)
         agent_unlink();
-    return endings[3].stock(self, number);
+    return came_back(running, patches[RAISE_SIGNAL].stock(self, number));
 }
 
-static struct ending endings[4] = {
-    {"execv", NULL, NULL, (PyCFunction)(void (*)(void))hook_execv, METH_FASTCALL},
-    {"execve", NULL, NULL, (PyCFunction)(void (*)(void))hook_execve, METH_FASTCALL | METH_KEYWORDS},
-    {"_exit", NULL, NULL, (PyCFunction)(void (*)(void))hook_exit, METH_FASTCALL | METH_KEYWORDS},
-    {"raise_signal", NULL, NULL, hook_raise_signal, METH_O}};
-
-static void
-patch_endings(void)
+static PyObject *
+hook_fork_exec(PyObject *self, PyObject *const *args, Py_ssize_t n)
 {
-    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
-        struct ending *ending = &endings[i];
-        PyObject *function = cpy_lookup(i < 3 ? "posix" : "_signal", ending->name);
-        if (function != NULL && PyCFunction_CheckExact(function) &&
-            ((PyCFunctionObject *)function)->m_ml->ml_flags == ending->flags) {
-            ending->def = ((PyCFunctionObject *)function)->m_ml;
-            ending->stock = ending->def->ml_meth;
-            ending->def->ml_meth = ending->hook;
+    exec_follows = true;
+    PyObject *result = ((fastcall)ANY(patches[FORK_EXEC].stock))(self, args, n);
+    exec_follows = false;
+    return result;
+}
+
+static PyObject *
+hook_fork_exec_311(PyObject *self, PyObject *args)
+{
+    exec_follows = true;
+    PyObject *result = patches[FORK_EXEC_311].stock(self, args);
+    exec_follows = false;
+    return result;
+}
+
+static struct patch patches[PATCHES] = {
+    [EXECV] = {"posix", "execv", METH_FASTCALL, (PyCFunction)ANY(hook_execv), NULL},
+    [EXECVE] = {"posix", "execve", METH_FASTCALL | METH_KEYWORDS, (PyCFunction)ANY(hook_execve),
+        NULL},
+    [EXIT] = {"posix", "_exit", METH_FASTCALL | METH_KEYWORDS, (PyCFunction)ANY(hook_exit), NULL},
+    [RAISE_SIGNAL] = {"_signal", "raise_signal", METH_O, hook_raise_signal, NULL},
+    [FORK_EXEC] = {"_posixsubprocess", "fork_exec", METH_FASTCALL, (PyCFunction)ANY(hook_fork_exec),
+        NULL},
+    [FORK_EXEC_311] = {"_posixsubprocess", "fork_exec", METH_VARARGS, hook_fork_exec_311, NULL},
+};
+
+/* Where the function is another's, or takes its arguments in another way, it stays as it is. */
+static void
+patch(struct patch *patch)
+{
+    PyObject *module = PyImport_ImportModule(patch->module);
+    PyObject *function = module != NULL ? PyObject_GetAttrString(module, patch->name) : NULL;
+    if (function != NULL && PyCFunction_CheckExact(function)) {
+        PyMethodDef *def = ((PyCFunctionObject *)function)->m_ml;
+        if (def->ml_flags == patch->flags && patch->stock == NULL) {
+            patch->stock = def->ml_meth;
+            def->ml_meth = patch->hook;
         }
-        Py_XDECREF(function);
     }
+    Py_XDECREF(function);
+    Py_XDECREF(module);
+    PyErr_Clear();
 }
 
 static int
@@ -207,7 +245,8 @@ register_all(void)
         return 0;
     if (register_fork() < 0 || register_exit() < 0)
         return -1;
-    patch_endings();
+    for (size_t i = 0; i < PATCHES; i++)
+        patch(&patches[i]);
     registered = true;
     return 0;
 }
@@ -226,6 +265,7 @@ module_start(PyObject *self, PyObject *args)
     }
     if (register_all() < 0)
         return NULL;
+    agent_child();
     report_init();
     Py_BEGIN_ALLOW_THREADS;
     rc = agent_start(readonly != 0, reason, sizeof reason);

@@ -19,7 +19,8 @@ static uint64_t last_number;
 int
 peer_open(struct peer *peer, int fd, pid_t pid, uid_t uid)
 {
-    *peer = (struct peer){.fd = fd, .number = ++last_number, .pid = pid, .uid = uid};
+    *peer =
+        (struct peer){.socket = own_fd_take(fd), .number = ++last_number, .pid = pid, .uid = uid};
     buf_init(&peer->in, LOOPTOP_REQUEST_MAX);
     buf_init(&peer->out, PEER_OUT_MAX);
     return buf_reserve(&peer->in, 1);
@@ -28,12 +29,11 @@ peer_open(struct peer *peer, int fd, pid_t pid, uid_t uid)
 void
 peer_close(struct peer *peer)
 {
-    if (peer->fd >= 0)
-        close(peer->fd);
+    own_fd_close(&peer->socket);
     buf_done(&peer->in);
     buf_done(&peer->out);
     peer->query = list_query_free(peer->query);
-    *peer = (struct peer){.fd = -1};
+    *peer = (struct peer){.socket = OWN_FD_NONE};
 }
 
 /* Whether another request may be taken on. */
@@ -110,7 +110,7 @@ peer_read(struct peer *peer, void (*handle)(struct peer *peer, const char *line,
         peer->broken = true;
         return;
     }
-    ssize_t n = recv(peer->fd, peer->in.data + peer->in.len, room, MSG_DONTWAIT);
+    ssize_t n = recv(peer->socket.fd, peer->in.data + peer->in.len, room, MSG_DONTWAIT);
     if (n > 0) {
         peer->in.len += (size_t)n;
         take_lines(peer, handle);
@@ -124,14 +124,14 @@ peer_read(struct peer *peer, void (*handle)(struct peer *peer, const char *line,
 void
 peer_write(struct peer *peer)
 {
-    if (peer->out.error != 0) {
+    if (peer->out.error != 0 || (peer->out.len > 0 && !own_fd_is_ours(&peer->socket))) {
         peer->broken = true;
         return;
     }
     size_t sent = 0;
     while (sent < peer->out.len) {
-        ssize_t n = send(
-            peer->fd, peer->out.data + sent, peer->out.len - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+        ssize_t n = send(peer->socket.fd, peer->out.data + sent, peer->out.len - sent,
+            MSG_DONTWAIT | MSG_NOSIGNAL);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0) {

@@ -14,6 +14,7 @@
 
 #include "common/buf.h"
 #include "looptop/limits.h"
+#include "platform/own_fd.h"
 
 #define PEER_OUT_MAX                                                                               \
     (LOOPTOP_RESPONSE_MAX + (1u << 20)) /* bytes waiting to be read by a client                    \
@@ -24,8 +25,8 @@
 struct list_query;
 
 struct peer {
-    int fd;          /* -1: free */
-    uint64_t number; /* never reused: an answer that comes late finds nobody */
+    struct own_fd socket; /* none: free */
+    uint64_t number;      /* never reused: an answer that comes late finds nobody */
     pid_t pid;
     uid_t uid;
     struct buf in, out;
@@ -40,6 +41,12 @@ struct peer {
     struct list_query *query; /* owned; NULL: no tasks wanted */
     bool update_pending;      /* waits for fresh places */
 };
+
+static inline bool
+peer_is_open(const struct peer *peer)
+{
+    return peer->socket.fd >= 0;
+}
 
 /* Takes a connection over. 0, -ENOMEM. */
 int peer_open(struct peer *peer, int fd, pid_t pid, uid_t uid);

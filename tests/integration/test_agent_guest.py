@@ -1,0 +1,353 @@
+# SPDX-License-Identifier: MIT
+"""The agent as a guest: what an application does to its descriptors, in its fork handlers, under its
+locks and in its finalizers is the application's own business."""
+
+import os
+import time
+
+import pytest
+
+from looptop_client import Service, run, version, wait_for
+from test_agent_life import PRELUDE, fork_warnings
+
+
+def inline(python, source, *arguments, **keywords):
+    return Service.inline(python, PRELUDE + source, *arguments, **keywords)
+
+
+# ---- descriptors that the application closes
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["free", "taken"])
+def test_every_descriptor_is_closed(python, again):
+    """As a daemon does: the agent listens again, and touches none that has its numbers now."""
+    with inline(python, """
+import socket
+assert looptop.start()
+os.closerange(3, 4096)
+pipes = [os.pipe() for _ in range(%d)]
+pairs = [socket.socketpair() for _ in range(%d)]
+print("READY", flush=True)
+sys.stdin.readline()
+
+async def main():
+    task = spawn(1, "name")[0]
+    print("RUNS", flush=True)
+    await line()
+asyncio.run(main())
+looptop.stop()
+for read, write in pipes:
+    os.set_blocking(read, False)
+    try:
+        print("FOREIGN", os.read(read, 100))
+    except BlockingIOError:
+        os.close(read), os.close(write)
+for one, other in pairs:
+    for end in one, other:
+        end.setblocking(False)
+        try:
+            print("FOREIGN", end.recv(100))
+        except BlockingIOError:
+            pass
+    one.close(), other.close()
+print("WHOLE", flush=True)
+""" % ((4, 4) if again else (0, 0))) as service:
+        service.expect("READY")
+
+        def answers():
+            try:
+                return service.client()
+            except OSError:
+                return None
+        first = wait_for(answers)
+        assert first.call("hello")["pid"] == service.pid
+        service.tell()
+        service.expect("RUNS")
+        assert first.wait_row("name 0", state="wait")
+        task = first.row("name 0")["id"]
+        assert first.call("cancel", ids=[task])["results"][0]["outcome"] == "cancelled"
+        service.tell()
+        service.expect("WHOLE")
+        assert service.wait() == 0
+        assert service.sockets() == []
+
+
+def test_the_io_thread_rests_after_its_descriptors_were_closed(python):
+    with inline(python, """
+assert looptop.start()
+os.closerange(3, 4096)
+print("READY", flush=True)
+sys.stdin.readline()
+""") as service:
+        service.expect("READY")
+
+        def cpu_ns():
+            for task in os.listdir("/proc/%d/task" % service.pid):
+                base = "/proc/%d/task/%s/" % (service.pid, task)
+                with open(base + "comm") as comm, open(base + "schedstat") as stat:
+                    if comm.read().strip() == "looptop-io":
+                        return int(stat.read().split()[0])
+            raise AssertionError("no io thread")
+        began, before = time.monotonic_ns(), cpu_ns()
+        while time.monotonic_ns() - began < 1_500_000_000:
+            time.sleep(0.05)
+        assert cpu_ns() - before < (time.monotonic_ns() - began) / 4
+        service.tell()
+        assert service.wait() == 0
+
+
+# ---- fork handlers of the application
+
+
+# what is registered, and whether the agent runs afterwards; None: in the parent only
+HANDLERS = {
+    # a start in the child, before the agent's own handler comes to it
+    "child": ("os.register_at_fork(after_in_child=looptop.start)\nlooptop.start()", True),
+    "child later": ("looptop.start()\nos.register_at_fork(after_in_child=looptop.start)", True),
+    "child stops": ("os.register_at_fork(after_in_child=looptop.stop)\nlooptop.start()", None),
+    "starts": ("os.register_at_fork(before=looptop.start)", True),
+    "starts again": ("os.register_at_fork(before=looptop.start)\nlooptop.start()", True),
+    "stops": ("os.register_at_fork(before=looptop.stop)\nlooptop.start()", False),
+    "stops first": ("looptop.start()\nos.register_at_fork(before=looptop.stop)", False),
+    "forks": ("""
+nested = []
+def fork():
+    if not nested:
+        nested.append(0)
+        nested[0] = os.fork()
+        if nested[0] == 0:
+            os._exit(0 if looptop._agent.socket_path() else 1)
+        assert os.waitpid(nested[0], 0)[1] == 0
+os.register_at_fork(before=fork)
+looptop.start()""", True),
+}
+
+
+@pytest.mark.parametrize("case", HANDLERS)
+def test_fork_handlers_start_and_stop(python, case):
+    setup, runs = HANDLERS[case]
+    done = run(python, PRELUDE + setup + """
+for _ in range(3):
+    pid = os.fork()
+    if pid == 0:
+        async def main():
+            print("CHILD", bool(looptop._agent.socket_path()), flush=True)
+        asyncio.run(main())
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+print("PARENT", bool(looptop._agent.socket_path()), flush=True)
+looptop.stop()
+assert looptop.start()
+looptop.stop()
+print("END")
+""", options=fork_warnings(python) if "start" not in case else ["-W", "ignore::DeprecationWarning"])
+    assert (done.returncode, done.stderr, done.sockets) == (0, "", [])
+    assert done.stdout.split("\n") == ["CHILD %s" % bool(runs)] * 3 + [
+        "PARENT %s" % (runs is not False), "END", ""]
+
+
+def test_two_threads_fork_and_a_third_starts_and_stops(python):
+    done = run(python, PRELUDE + """
+import threading, time
+looptop.start()
+
+def slow():
+    time.sleep(0.001)
+os.register_at_fork(before=slow, after_in_parent=slow)
+
+def forks():
+    for _ in range(20):
+        pid = os.fork()
+        if pid == 0:
+            os._exit(0)
+        os.waitpid(pid, 0)
+over = False
+def stops():
+    while not over:
+        looptop.stop()
+        looptop.start()
+threads = [threading.Thread(target=forks) for _ in range(2)]
+third = threading.Thread(target=stops)
+third.start()
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+over = True
+third.join()
+print(bool(looptop._agent.socket_path()))
+""", options=["-W", "ignore::DeprecationWarning"])
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "True\n")
+
+
+def test_a_child_between_fork_and_exec_has_no_agent(python):
+    """preexec_fn makes subprocess run the fork handlers; what follows is another program."""
+    with inline(python, """
+import subprocess
+assert looptop.start()
+child = subprocess.Popen(["/bin/sleep", "3600"], preexec_fn=lambda: None)
+print("READY", flush=True)
+sys.stdin.readline()
+child.kill()
+child.wait()
+""", options=["-W", "ignore::DeprecationWarning"]) as service:
+        service.expect("READY")
+        assert service.sockets() == ["%d.sock" % service.pid]
+        service.tell()
+        assert service.wait() == 0
+
+
+# ---- locks and finalizers of the application
+
+
+FINALIZER = """
+import gc, threading
+names = set()
+
+class Held:
+    def __init__(self):
+        self.me = self
+    def __del__(self):
+        with open("/proc/thread-self/comm") as file:
+            names.add(file.read().strip())
+"""
+
+
+def test_no_collection_runs_in_the_agents_threads(python):
+    """A cancellation runs the loop's code, which would collect: finalizers of the application."""
+    with inline(python, FINALIZER + """
+async def main():
+    tasks = spawn(200)
+    print("READY", flush=True)
+    while not all(task.done() for task in tasks):
+        await asyncio.sleep(0.001)
+        # garbage in the oldest generation's way, for whoever allocates next
+        for _ in range(20):
+            Held()
+    print(sorted(name for name in names if name.startswith("looptop")), flush=True)
+    await line()
+assert looptop.start()
+gc.set_threshold(20, 2, 2)
+asyncio.run(main())
+gc.set_threshold(0)
+print(gc.isenabled(), flush=True)
+""") as service:
+        service.expect("READY")
+        client = service.client()
+        client.wait_row("sleeper 199", state="wait")
+        for row in client.rows(filter="name:sleeper*", limit=1000):
+            client.call("cancel", ids=[row["id"]], wait_ns=1)
+        service.expect("[]")
+        service.tell()
+        service.expect("True")
+        assert service.wait() == 0
+
+
+@pytest.mark.parametrize("how", ["fork", "stop"])
+def test_a_lock_that_the_loop_takes_is_held_at_a_fork(python, how):
+    """A loop of the application's own takes a lock to be called; who has it may fork and stop."""
+    with inline(python, """
+import threading
+lock = threading.Lock()
+
+class Loop(asyncio.SelectorEventLoop):
+    def call_soon_threadsafe(self, *arguments, **keywords):
+        with lock:
+            return super().call_soon_threadsafe(*arguments, **keywords)
+
+async def main():
+    task = spawn(1)[0]
+    await asyncio.sleep(0)
+    with lock:
+        print("READY", flush=True)
+        await line()
+        if "fork" in sys.argv:
+            pid = os.fork()
+            if pid == 0:
+                os._exit(0)
+            print("CHILD", os.waitpid(pid, 0)[1], flush=True)
+        else:
+            looptop.stop()
+            print("STOPPED", flush=True)
+    try:
+        await task
+    except asyncio.CancelledError:
+        print("CANCELLED", flush=True)
+    await line()
+
+loop = Loop()
+assert looptop.start()
+loop.run_until_complete(main())
+""", how, options=["-W", "ignore::DeprecationWarning"]) as service:
+        service.expect("READY")
+        client = service.client()
+        task = client.wait_row("sleeper 0", state="wait")["id"]
+        assert client.call("cancel", ids=[task], wait_ns=10_000_000)["results"][0]["outcome"] == "pending"
+        service.tell()
+        service.expect("CHILD 0" if how == "fork" else "STOPPED")
+        service.expect("CANCELLED")
+        if how == "fork":
+            assert service.client().row("sleeper 0")["state"] == "cancelled"
+        service.tell()
+        assert service.wait() == 0
+
+
+def test_an_interrupt_inside_a_cancel_is_the_applications(python):
+    """Ctrl-C while the task's own cancel() runs ends the loop, as it would without an agent."""
+    with inline(python, """
+class Task(asyncio.Task):
+    def cancel(self, *arguments):
+        super().cancel(*arguments)
+        Task.cancel = asyncio.Task.cancel
+        raise KeyboardInterrupt
+
+async def main():
+    task = Task(sleeper(), loop=asyncio.get_running_loop(), name="own")
+    print("READY", flush=True)
+    await asyncio.sleep(3600)
+
+assert looptop.start()
+try:
+    asyncio.run(main())
+except KeyboardInterrupt:
+    print("INTERRUPTED", flush=True)
+""") as service:
+        service.expect("READY")
+        client = service.client()
+        task = client.wait_row("own", state="wait")["id"]
+        client.call("cancel", ids=[task], wait_ns=1)
+        service.expect("INTERRUPTED")
+        assert service.wait() == 0
+
+
+# ---- ends that are none
+
+
+@pytest.mark.parametrize("call", [
+    "os._exit('x')",
+    "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM]), signal.raise_signal(signal.SIGTERM)",
+    "signal.raise_signal('x')"], ids=["exit", "blocked", "raise"])
+def test_an_end_that_is_none_leaves_the_socket(python, call):
+    with inline(python, """
+import signal
+assert looptop.start()
+try:
+    %s
+except TypeError:
+    pass
+print("READY", flush=True)
+sys.stdin.readline()
+""" % call) as service:
+        service.expect("READY")
+        wait_for(lambda: service.sockets() == ["%d.sock" % service.pid])
+        assert service.client().call("hello")["pid"] == service.pid
+
+
+@pytest.mark.parametrize("number", ["signal.SIGTERM", "int(signal.SIGTERM)"])
+def test_a_signal_raised_by_its_name_leaves_no_socket(python, number):
+    done = run(python, PRELUDE + """
+import signal
+assert looptop.start()
+signal.raise_signal(%s)
+""" % number)
+    assert (done.returncode, done.stderr, done.sockets) == (-15, "", [])
