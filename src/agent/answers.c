@@ -6,6 +6,7 @@
  */
 #include "agent/answers.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "agent/agent.h"
@@ -13,6 +14,7 @@
 #include "agent/cancel.h"
 #include "agent/gil.h"
 #include "agent/hooks.h"
+#include "agent/io.h"
 #include "agent/list.h"
 #include "agent/report.h"
 #include "common/clock.h"
@@ -62,27 +64,40 @@ answers_result(struct peer *peer, const char *id)
     return out;
 }
 
+static void
+take_back(struct peer *peer, size_t keep)
+{
+    if (peer->out.error == 0)
+        peer->out.len = keep;
+}
+
 /* Something went wrong half way: what was written of the answer is taken back. */
 void
 answers_fail(struct peer *peer, const char *id, size_t keep, struct rpc_error *error)
 {
-    if (peer->out.error == 0)
-        peer->out.len = keep;
+    take_back(peer, keep);
     if (error->code == 0)
         rpc_error_set(error, LOOPTOP_ERR_INTERNAL, "no memory");
     rpc_error_write(&peer->out, id, error);
 }
 
-void
-answers_send_list(struct peer *peer, const char *id, const struct list_query *query)
+bool
+answers_send_list(
+    struct peer *peer, const char *id, const struct list_query *query, bool to_the_end)
 {
     struct rpc_error error = {0};
     size_t keep = peer->out.len;
     struct json_out out = answers_result(peer, id);
-    if (list_write(query, &out) < 0)
+    int rc = list_write(query, to_the_end, &out);
+    if (rc == -EINTR) {
+        take_back(peer, keep);
+        return false;
+    }
+    if (rc < 0)
         answers_fail(peer, id, keep, &error);
     else
         rpc_result_end(&peer->out);
+    return true;
 }
 
 /* Whether places may be older than the last step: somebody runs, or they are read on demand only.
@@ -141,41 +156,60 @@ send_update(struct peer *peer)
     report_status(&out, clients);
     if (peer->query != NULL) {
         json_out_key(&out, "tasks");
-        if (list_write(peer->query, &out) < 0) {
-            peer->out.len = keep; /* without memory this one is left out */
-            return;
+        int rc = list_write(peer->query, peer->update_again, &out);
+        if (rc < 0)
+            take_back(peer, keep); /* without memory this one is left out */
+        peer->update_again = rc == -EINTR;
+        if (peer->update_again) {
+            peer->seq--;
+            peer->due_ns = 0; /* when the thread goes on */
         }
+        if (rc < 0)
+            return;
     }
     json_out_object_end(&out);
     rpc_result_end(&peer->out);
 }
 
-/* The answer to a request whose job is done, or whose time is over (job NULL). */
 static void
-answer(struct peer *peer, struct under_way *entry, struct job *job)
+answer_job(struct peer *peer, const struct under_way *entry, const struct job *job)
 {
     struct rpc_error error = {0};
-    size_t keep = peer->out.len;
     if (job != NULL)
         error = job->error;
     else if (entry->job != NULL && entry->job->kind == JOB_STACK)
         rpc_error_set(&error, LOOPTOP_ERR_NO_GIL, "the GIL was held by others for %llu ms",
             (unsigned long long)(gil_waiting_ns() / 1000000));
-    if (entry->query != NULL) {
-        answers_send_list(peer, entry->id, entry->query);
-    } else if (entry->id[0] == '\0') {
-        send_update(peer);
-        return;
-    } else if (error.code != 0) {
+    if (error.code != 0) {
         rpc_error_write(&peer->out, entry->id, &error);
     } else if (job != NULL) {
         struct json_out out = answers_result(peer, entry->id);
         json_out_raw(&out, job->out.data, job->out.len);
         rpc_result_end(&peer->out);
     }
-    if (entry->silent && peer->out.error == 0)
-        peer->out.len = keep;
+}
+
+/* The answer to a request whose job is done, or whose time is over (job NULL). false: not now. */
+static bool
+answer(struct peer *peer, struct under_way *entry, const struct job *job)
+{
+    size_t keep = peer->out.len;
+    if (entry->query != NULL) {
+        /* once is enough: with one fork after the other it would never come */
+        if (!answers_send_list(peer, entry->id, entry->query, entry->again)) {
+            entry->again = true;
+            return false;
+        }
+    } else if (entry->id[0] == '\0') {
+        send_update(peer);
+        return true;
+    } else {
+        answer_job(peer, entry, job);
+    }
+    if (entry->silent)
+        take_back(peer, keep);
     peer->pending--;
+    return true;
 }
 
 static void
@@ -213,9 +247,8 @@ take_done(struct peer *peers, size_t count)
             struct peer *peer = find_peer(peers, count, entry->peer);
             entry->job = NULL;
             if (entry->cancel == NULL) {
-                if (peer != NULL && !entry->answered)
-                    answer(peer, entry, job);
-                drop(i);
+                if (peer == NULL || entry->answered || answer(peer, entry, job))
+                    drop(i);
             } else if (entry->answered) {
                 cancel_free(entry->cancel);
                 drop(i);
@@ -231,7 +264,7 @@ static uint64_t
 settle(struct peer *peers, size_t count, uint64_t now_ns)
 {
     uint64_t next_ns = UINT64_MAX;
-    for (size_t i = 0; i < under_way_count; i++) {
+    for (size_t i = 0; i < under_way_count && !io_stopping(); i++) {
         struct under_way *entry = &under_way[i];
         struct peer *peer = find_peer(peers, count, entry->peer);
         if (entry->answered)
@@ -245,8 +278,8 @@ settle(struct peer *peers, size_t count, uint64_t now_ns)
         }
         if (entry->cancel != NULL)
             report_cancel(peer, entry);
-        else if (peer != NULL)
-            answer(peer, entry, NULL);
+        else if (peer != NULL && !answer(peer, entry, NULL))
+            continue;
         entry->answered = true;
         if (entry->job != NULL) {
             STORE(entry->job->given_up, true);
@@ -263,7 +296,7 @@ static uint64_t
 update(struct peer *peers, size_t count, uint64_t now_ns)
 {
     uint64_t next_ns = UINT64_MAX;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && !io_stopping(); i++) {
         struct peer *peer = &peers[i];
         if (!peer_is_open(peer) || peer->interval_ns == 0)
             continue;
@@ -313,6 +346,8 @@ answers_forget(uint64_t peer_number)
         entry->answered = true;
         if (entry->job != NULL)
             STORE(entry->job->given_up, true);
+        else
+            drop(i--);
     }
 }
 

@@ -21,14 +21,15 @@ struct under_way {
     struct cancel *cancel;    /* owned; watched until settled */
     struct list_query *query; /* owned; the list that waits for fresh places; NULL: an update's */
     bool answered;            /* only the job is still out */
+    bool again;               /* the list was given up for a fork: now it is written */
     bool silent;              /* a notification's: the answer is not sent */
     uint64_t peer;
     uint64_t deadline_ns;
     char id[RPC_ID_MAX];
 };
 
-/* Puts a request under way with its job; NULL where too many are. The job stays the caller's then.
- */
+/* Puts a request under way with its job, or without one; NULL where too many are. The job stays the
+ * caller's then. */
 struct under_way *answers_track(
     const struct peer *peer, const char *id, struct job *job, uint64_t wait_ns);
 
@@ -42,7 +43,10 @@ struct json_out answers_result(struct peer *peer, const char *id);
 /* Something went wrong half way: what was written since `keep` is taken back for the error. */
 void answers_fail(struct peer *peer, const char *id, size_t keep, struct rpc_error *error);
 
-void answers_send_list(struct peer *peer, const char *id, const struct list_query *query);
+/* false, unless it is to be written to its end in any case: the thread is to end, nothing was
+ * written, and the list is to be asked for again. */
+bool answers_send_list(
+    struct peer *peer, const char *id, const struct list_query *query, bool to_the_end);
 
 /*
  * Puts a list (or, without a query, an update) under way until places are fresh; false: nothing is

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/io.h"
 #include "agent/list_rates.h"
 #include "agent/list_sort.h"
 #include "agent/names.h"
@@ -375,6 +376,15 @@ by_id_only(const struct list_query *query)
     return query->sort == LOOPTOP_COL_ID && query->filter.count == 0;
 }
 
+static bool to_the_end; /* of the list that is written now */
+
+/* A fork, or a stop, waits for this thread; asked now and then. */
+static bool
+given_up(size_t i)
+{
+    return i % 256 == 0 && !to_the_end && io_stopping();
+}
+
 /* All that match, with their keys; *ret_total counts what does not match too. */
 static size_t
 collect(const struct list_query *query, struct list_item *items, char *names, size_t max,
@@ -384,7 +394,7 @@ collect(const struct list_query *query, struct list_item *items, char *names, si
     size_t matched = 0, total = 0;
     uint32_t high = LOAD(table_high), loop;
     bool ids = by_id_only(query);
-    for (uint32_t i = 1; i < high && matched < max; i++) {
+    for (uint32_t i = 1; i < high && matched < max && !given_up(i); i++) {
         if (!record_view_state(i, now, &view.id, &view.state, &loop))
             continue;
         total++;
@@ -426,7 +436,8 @@ write_window(const struct list_query *query, const struct list_item *items, size
     strings.count = sites.count = 0;
     json_out_key(out, "rows");
     json_out_array(out);
-    for (size_t i = (size_t)query->offset; i < count && i - query->offset < query->limit; i++)
+    for (size_t i = (size_t)query->offset;
+         i < count && i - query->offset < query->limit && !given_up(i); i++)
         if (record_view_read(items[i].index, now, &view) && view.id == items[i].id)
             write_row(out, &view);
     json_out_array_end(out);
@@ -459,8 +470,9 @@ list_trim(void)
 }
 
 int
-list_write(const struct list_query *query, struct json_out *out)
+list_write(const struct list_query *query, bool whole, struct json_out *out)
 {
+    to_the_end = whole;
     uint64_t now = ticks_now();
     size_t max = LOAD(table_high), total;
     int sign = sorts_text(query->sort) ? 1 : -1;
@@ -480,5 +492,5 @@ list_write(const struct list_query *query, struct json_out *out)
     write_window(query, items, matched, out, now);
     json_out_object_end(out);
     free(names);
-    return 0;
+    return !whole && io_stopping() ? -EINTR : 0;
 }

@@ -32,8 +32,11 @@ int list_query_parse(
 /* Frees; NULL-safe; returns NULL. */
 struct list_query *list_query_free(struct list_query *query);
 
-/* Writes the answer. 0, -ENOMEM. */
-int list_write(const struct list_query *query, struct json_out *out);
+/*
+ * Writes the answer. 0, -ENOMEM; -EINTR, unless it is to be written to its end in any case: the
+ * thread is to end, and what was written is of no use.
+ */
+int list_write(const struct list_query *query, bool to_the_end, struct json_out *out);
 
 /* How many tasks there are in each state, and on each loop; looked through at most ten times a
  * second. */

@@ -24,6 +24,13 @@
 #define CANCEL_WAIT_MAX_NS (60 * CLOCK_NS_PER_S)
 
 static int
+no_room(struct rpc_error *error)
+{
+    rpc_error_set(error, LOOPTOP_ERR_INTERNAL, "too many requests are under way");
+    return -1;
+}
+
+static int
 on_tasks(struct peer *peer, const struct rpc_request *request, struct rpc_error *error)
 {
     struct list_query *query;
@@ -34,8 +41,18 @@ on_tasks(struct peer *peer, const struct rpc_request *request, struct rpc_error 
         peer->pending++;
         return 0;
     }
-    answers_send_list(peer, request->id, query);
-    list_query_free(query);
+    if (answers_send_list(peer, request->id, query, false)) {
+        list_query_free(query);
+        return 0;
+    }
+    struct under_way *entry = answers_track(peer, request->id, NULL, 0);
+    if (entry == NULL) {
+        list_query_free(query);
+        return no_room(error);
+    }
+    entry->query = query;
+    entry->again = true;
+    peer->pending++;
     return 0;
 }
 
@@ -117,13 +134,6 @@ require_active(struct rpc_error *error)
     char message[LOOPTOP_AGENT_TEXT];
     rpc_error_set(error, LOOPTOP_ERR_INACTIVE, "%s",
         agent_message(message) ? message : "asyncio is not imported yet");
-    return -1;
-}
-
-static int
-no_room(struct rpc_error *error)
-{
-    rpc_error_set(error, LOOPTOP_ERR_INTERNAL, "too many requests are under way");
     return -1;
 }
 

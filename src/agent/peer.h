@@ -40,6 +40,7 @@ struct peer {
     uint64_t seq;
     struct list_query *query; /* owned; NULL: no tasks wanted */
     bool update_pending;      /* waits for fresh places */
+    bool update_again;        /* was given up for a fork: now it is written */
 };
 
 static inline bool

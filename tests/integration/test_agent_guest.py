@@ -4,6 +4,7 @@ locks and in its finalizers is the application's own business."""
 
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -193,6 +194,60 @@ child.wait()
 """, options=["-W", "ignore::DeprecationWarning"]) as service:
         service.expect("READY")
         assert service.sockets() == ["%d.sock" % service.pid]
+        service.tell()
+        assert service.wait() == 0
+
+
+def test_a_fork_does_not_wait_for_a_list(python):
+    """It is given up for the fork and written after it; no client misses anything."""
+    with inline(python, """
+import statistics, threading, time
+async def forks():
+    took = []
+    for _ in range(15):
+        await asyncio.sleep(0.01)
+        began = time.monotonic()
+        pid = os.fork()
+        if pid == 0:
+            os._exit(0)
+        took.append(time.monotonic() - began)
+        os.waitpid(pid, 0)
+    return statistics.median(took)
+
+async def main():
+    tasks = spawn(60_000)
+    print(await forks(), flush=True)
+    await line()
+    print(await forks(), flush=True)
+    await line()
+    os._exit(0)
+assert looptop.start()
+asyncio.run(main())
+""", options=["-W", "ignore::DeprecationWarning"]) as service:
+        alone = float(service.line())
+        # one row, for which all of them are looked at: the agent's time, not the client's
+        wanted = {"filter": "name:sleeper* coro:sleep*", "sort": "name", "limit": 1}
+
+        def ask(client):
+            answers = 0
+            while not forks or answers == 0:
+                result = client.call("tasks", **wanted)
+                assert (len(result["rows"]), result["matched"]) == (1, 60_000)
+                answers += 1
+            return answers
+        forks, clients = [], [service.client() for _ in range(8)]
+        took = []
+        for _ in range(5):
+            began = time.monotonic()
+            clients[0].call("tasks", **wanted)
+            took.append(time.monotonic() - began)
+        with ThreadPoolExecutor() as threads:
+            asking = [threads.submit(ask, client) for client in clients]
+            service.tell()
+            forks.append(service.line())
+            assert all(each.result() > 0 for each in asking)
+        # eight lists are on their way all the time
+        assert float(forks[0]) < alone + 1.5 * min(took)
         service.tell()
         assert service.wait() == 0
 
