@@ -36,6 +36,13 @@ loops_init(char *reason, size_t size)
     return 0;
 }
 
+void
+loops_exit(void)
+{
+    Py_CLEAR(get_running_loop);
+    Py_CLEAR(stock_threadsafe);
+}
+
 static void
 note_gone(struct loop *loop)
 {
@@ -232,7 +239,7 @@ loops_current_slow(void)
 {
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
-    PyObject *object = PyObject_CallNoArgs(get_running_loop);
+    PyObject *object = get_running_loop != NULL ? PyObject_CallNoArgs(get_running_loop) : NULL;
     loops_set_running(object != NULL && object != Py_None ? object : NULL);
     Py_XDECREF(object);
     PyErr_Clear();

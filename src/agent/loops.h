@@ -91,6 +91,9 @@ extern HIDDEN uint32_t loops_epoch; /* from 1; GIL */
 /* 0, -ENOTSUP with a reason. GIL held. Once, after asyncio is imported. */
 int loops_init(char *reason, size_t size);
 
+/* At the interpreter's end: holds no module any longer, so that it can be begun again. GIL held. */
+void loops_exit(void);
+
 /* The entry of a loop object, made where there is none; &loops[0] where it cannot be kept. GIL
  * held. */
 struct loop *loops_of(PyObject *object);

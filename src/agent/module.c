@@ -14,6 +14,7 @@
 #include "agent/agent.h"
 #include "agent/gil.h"
 #include "agent/hooks.h"
+#include "agent/loops.h"
 #include "agent/report.h"
 
 static bool registered;
@@ -28,6 +29,14 @@ module_stop(PyObject *self, PyObject *unused)
     agent_stop();
     Py_END_ALLOW_THREADS;
     Py_RETURN_NONE;
+}
+
+static PyObject *
+module_exit(PyObject *self, PyObject *unused)
+{
+    PyObject *result = module_stop(self, unused);
+    loops_exit();
+    return result;
 }
 
 static PyObject *
@@ -78,7 +87,7 @@ after_fork_child(PyObject *self, PyObject *unused)
 static PyMethodDef fork_defs[] = {{"looptop_before_fork", before_fork, METH_NOARGS, NULL},
     {"looptop_after_fork_parent", after_fork_parent, METH_NOARGS, NULL},
     {"looptop_after_fork_child", after_fork_child, METH_NOARGS, NULL},
-    {"looptop_stop", module_stop, METH_NOARGS, NULL}};
+    {"looptop_exit", module_exit, METH_NOARGS, NULL}};
 
 static PyObject *
 builtin(size_t i)
@@ -238,9 +247,30 @@ patch(struct patch *patch)
     PyErr_Clear();
 }
 
+/*
+ * Whether the interpreter has been ended and begun again since the agent was first started: at the
+ * same address, but with none of the objects that the agent knows.
+ */
+static bool
+is_second_life(void)
+{
+    PyObject *dict = PyInterpreterState_GetDict(PyInterpreterState_Main());
+    bool marked = dict != NULL && PyDict_GetItemString(dict, "looptop") != NULL;
+    if (dict != NULL && !registered)
+        (void)PyDict_SetItemString(dict, "looptop", Py_True);
+    PyErr_Clear();
+    return registered && !marked;
+}
+
+/* 0, -1 with an exception. */
 static int
 register_all(void)
 {
+    if (is_second_life()) {
+        PyErr_SetString(PyExc_RuntimeError, "looptop works until the interpreter is ended the "
+                                            "first time; this one was begun again");
+        return -1;
+    }
     if (registered)
         return 0;
     if (register_fork() < 0 || register_exit() < 0)

@@ -3,12 +3,13 @@
 locks and in its finalizers is the application's own business."""
 
 import os
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from looptop_client import Service, run, version, wait_for
+from looptop_client import Service, environment, run, wait_for
 from test_agent_life import PRELUDE, fork_warnings
 
 
@@ -406,3 +407,54 @@ assert looptop.start()
 signal.raise_signal(%s)
 """ % number)
     assert (done.returncode, done.stderr, done.sockets) == (-15, "", [])
+
+
+# ---- an interpreter that is ended and begun again
+
+EMBED = r"""
+#include <Python.h>
+int main(void)
+{
+    for (int i = 0; i < 3; i++) {
+        Py_Initialize();
+        PyRun_SimpleString(
+            "import asyncio, looptop\n"
+            "print('START', looptop.start(), flush=True)\n"
+            "async def main():\n"
+            "    await asyncio.gather(*[asyncio.sleep(0.001) for _ in range(10)])\n"
+            "asyncio.run(main())\n"
+            "print('RAN', flush=True)\n");
+        if (Py_FinalizeEx() < 0)
+            return 1;
+    }
+    return 0;
+}
+"""
+
+
+def test_an_interpreter_that_is_begun_again(python, tmp_path):
+    """The agent serves its first life, says so in the next ones, and disturbs none."""
+    script = ("import sysconfig; print(*[sysconfig.get_config_var(name) for name in "
+              "('INCLUDEPY', 'LIBDIR', 'LDLIBRARY', 'prefix')], sep='\\n')")
+    include, libdir, library, prefix = subprocess.run(
+        [python, "-c", script], check=True, capture_output=True, text=True).stdout.split()
+    if not library.endswith(".so"):
+        pytest.skip("no shared libpython to embed")
+    program = str(tmp_path / "embed")
+    (tmp_path / "embed.c").write_text(EMBED)
+    build = subprocess.run(
+        ["cc", "-I", include, "-o", program, program + ".c", "-L", libdir, "-l:" + library,
+         "-Wl,-rpath," + libdir], capture_output=True, text=True)
+    if build.returncode != 0:
+        pytest.skip("libpython cannot be linked: " + build.stderr.strip()[-200:])
+
+    def lives(**environ):
+        return subprocess.run(
+            [program], env=environment(str(tmp_path), PYTHONHOME=prefix, **environ), text=True,
+            capture_output=True, timeout=30)
+    if lives(LOOPTOP="0").returncode != 0:
+        pytest.skip("this interpreter cannot be begun again, with or without an agent")
+    done = lives()
+    assert done.returncode == 0
+    assert done.stdout == "START True\nRAN\n" + "START False\nRAN\n" * 2
+    assert [line for line in done.stderr.splitlines() if "begun again" not in line] == []
