@@ -78,6 +78,8 @@ def _start_locked(readonly):
         if problem:
             return problem
         _agent = _load(path)
+        # whoever holds it in the parent is not there to let it go
+        os.register_at_fork(after_in_child=_lock._at_fork_reinit)
     if _agent.socket_path() is not None:
         return None
     if "asyncio" in sys.modules:
