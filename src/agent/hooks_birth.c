@@ -46,6 +46,13 @@ hooks_set_name(struct record *record, PyObject *name)
     STORE(record->name_number, number);
 }
 
+static void
+set_loop(struct record *record, const struct loop *loop)
+{
+    STORE(record->loop_id, (uint32_t)loop->id);
+    STORE(record->loop, (uint16_t)loops_index(loop));
+}
+
 /* What stands in the task object: name, coroutine, loop. */
 void
 hooks_read_task(struct record *record, PyObject *task)
@@ -56,7 +63,7 @@ hooks_read_task(struct record *record, PyObject *task)
     PyObject *coro = cpy_task_field(task, cpy_layout.coro);
     if (coro != NULL)
         STORE(record->coroutine, paths_coroutine(coro));
-    STORE(record->loop, loop != NULL ? (uint16_t)loops_index(loops_of(loop)) : 0);
+    set_loop(record, loop != NULL ? loops_of(loop) : &loops[0]);
 }
 
 /* A task that lived before it was seen: its state as far as it can be read. */
@@ -156,7 +163,7 @@ hooks_read_arguments(struct record *record, PyObject *args, PyObject *kwargs)
     if (name != NULL)
         hooks_set_name(record, name);
     if (loop != NULL)
-        STORE(record->loop, (uint16_t)loops_index(loop));
+        set_loop(record, loop);
 }
 
 /*

@@ -153,7 +153,7 @@ filter_view(const struct record_view *view, const char *name, struct filter_task
     struct site at = names_place(view->at), created = names_place(view->created_at);
     *ret_task = (struct filter_task){.id = view->id,
         .parent = view->parent,
-        .loop = LOAD(loops[view->loop].id),
+        .loop = view->loop_id,
         .steps = view->steps,
         .state = view->state,
         .age_ns = (double)view->age_ns,
@@ -257,7 +257,7 @@ set_key(const struct list_query *query, const struct record_view *view, struct l
         item->number = (double)view->parent;
         break;
     case LOOPTOP_COL_LOOP:
-        item->number = view->loop;
+        item->number = view->loop_id;
         break;
     case LOOPTOP_COL_ENDED:
         item->number = (double)view->ended_ns;
@@ -319,7 +319,7 @@ write_row(struct json_out *out, const struct record_view *view)
     json_out_uint(out, view->max_step_ns);
     json_out_int(out, local_number(&sites, view->created_at));
     json_out_uint(out, view->parent);
-    json_out_uint(out, LOAD(loops[view->loop].id));
+    json_out_uint(out, view->loop_id);
     json_out_int(out, local_number(&strings, view->exception));
     json_out_int(out, view->ended_ns);
     json_out_uint(out, view->at_stale ? LOOPTOP_ROW_AT_STALE : 0);

@@ -34,6 +34,14 @@ still(const struct record *record, uint64_t id)
     return LOAD(record->id) == id;
 }
 
+/* The entry of its loop; 0 where that is not known, or serves another loop by now. */
+static uint32_t
+loop_of(const struct record *record)
+{
+    uint32_t index = LOAD(record->loop) % LOOPS_MAX;
+    return (uint32_t)LOAD(loops[index].id) == LOAD(record->loop_id) ? index : 0;
+}
+
 static bool
 is_running(const struct record *record, uint32_t index)
 {
@@ -50,14 +58,17 @@ record_view_state(uint32_t index, uint64_t now, uint64_t *ret_id, enum looptop_s
     unsigned flags = LOAD(record->flags);
     if (id == 0)
         return false;
-    /* a pass over all records is bound by memory: of one that lives its first line is enough */
+    /* a pass over all records is bound by memory: of one that lives, and its loop with it, the
+     * first line is enough */
+    uint32_t loop = LOAD(record->loop) % LOOPS_MAX;
     if (flags & RECORD_ENDED) {
         uint64_t ended = LOAD(record->ended);
         if (ended != 0 && now > ended && ticks_to_ns(now - ended) > TABLE_KEEP_NS)
             return false;
+        loop = loop_of(record);
     }
     *ret_id = id;
-    *ret_loop = LOAD(record->loop) % LOOPS_MAX;
+    *ret_loop = loop;
     *ret_state = state_of(record, index, flags, is_running(record, index));
     return still(record, id);
 }
@@ -105,6 +116,7 @@ record_view_read(uint32_t index, uint64_t now, struct record_view *view)
     unsigned flags = LOAD(record->flags);
 
     view->index = index;
+    view->loop_id = LOAD(record->loop_id);
     view->parent = LOAD(record->parent);
     view->steps = LOAD(record->steps);
     view->max_step_ns = ticks_to_ns(LOAD(record->max_step));

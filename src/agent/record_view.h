@@ -16,7 +16,9 @@ struct record_view {
     uint64_t id, parent, steps;
     uint64_t age_ns, idle_ns, busy_ns, max_step_ns;
     int64_t ended_ns; /* -1: lives */
-    uint32_t index, created_at, at, coroutine, waiting_on, exception, loop;
+    uint32_t index, created_at, at, coroutine, waiting_on, exception;
+    uint32_t loop;    /* its entry; 0: not known, or it serves another loop by now */
+    uint32_t loop_id; /* 0: not known */
     enum looptop_state state;
     bool age_exact, at_stale;
 };
@@ -31,7 +33,7 @@ bool record_view_read(uint32_t index, uint64_t now, struct record_view *ret_view
  */
 void record_view_name(uint32_t index, char *out);
 
-/* Only id and state, for counting. */
+/* Only id, state and the loop's entry, for counting. */
 bool record_view_state(uint32_t index, uint64_t now, uint64_t *ret_id,
     enum looptop_state *ret_state, uint32_t *ret_loop);
 

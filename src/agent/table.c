@@ -68,7 +68,7 @@ release(struct record *record)
      * and its third cache line was never touched */
     if (record->name_number == 0)
         STORE(record->name[0], '\0');
-    record->next_free = free_list;
+    STORE_RELEASE(record->next_free, free_list);
     free_list = table_index(record);
 }
 

@@ -47,7 +47,7 @@ struct record {
     uint64_t last_end; /* when the last step ended; before the first: birth */
     uint64_t woken;    /* when it was queued to run; 0: it is not */
     uint32_t at_step;  /* number of the step (low bits) that `at` and `waiting_on` belong to */
-    uint16_t loop;     /* index of the loop, 0: not known */
+    uint16_t loop;     /* index of the loop's entry, 0: not known; another's once it was freed */
     uint16_t flags;
     /* second cache line */
     uint64_t born;
@@ -60,7 +60,10 @@ struct record {
     uint32_t coroutine;   /* string, 0: not known */
     uint32_t waiting_on;  /* string */
     uint32_t exception;   /* string: of a failed task */
-    uint32_t next_free;
+    union {
+        uint32_t loop_id;   /* the loop's id (low bits), never another's; 0: not known */
+        uint32_t next_free; /* of a free record */
+    };
     /* third cache line, touched only by names that are not Task-N */
     char name[LOOPTOP_NAME_MAX]; /* UTF-8, cut */
 };
