@@ -160,7 +160,7 @@ run_stack(struct job *job)
 static void
 refresh_running(void)
 {
-    for (size_t i = 0; i < LOOPS_MAX; i++) {
+    for (uint32_t i = 0; i < loops_high; i++) {
         uint32_t index = loops[i].running;
         if (index == 0)
             continue;
@@ -187,7 +187,7 @@ have_lazy_places(void)
 {
     if (LOAD(hooks_place_unknown))
         return true;
-    for (size_t i = 1; i < LOOPS_MAX; i++)
+    for (uint32_t i = 1; i < LOAD_ACQUIRE(loops_high); i++)
         if (LOAD_ACQUIRE(loops[i].id) != 0 && !LOAD(loops[i].path_each_step))
             return true;
     return false;

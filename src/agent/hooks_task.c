@@ -59,16 +59,24 @@ struct step {
     uint32_t outer; /* the enclosing step's record */
 };
 
+/* A step in a thread that runs no loop, as far as asyncio knows: somebody calls it by hand. */
+static __attribute__((noinline)) struct loop *
+loop_of_task(const struct record *record)
+{
+    struct loop *loop = &loops[record != NULL ? record->loop : 0];
+    return record != NULL && (uint32_t)loop->id == record->loop_id ? loop : &loops[0];
+}
+
 static inline __attribute__((always_inline)) void
 step_begin(struct step *step, PyObject *task)
 {
     population_leave(task);
     struct record *record = hooks_record(task);
-    struct loop *loop =
-        record != NULL && record->loop != 0 ? &loops[record->loop] : loops_current();
+    /* the thread's, not the record's, whose entry may be another loop's by now */
+    struct loop *loop = loops_current();
     uint32_t index = 0;
-    if (loop == NULL)
-        loop = &loops[0];
+    if (__builtin_expect(loop == NULL, 0))
+        loop = loop_of_task(record);
     step->woken = 0;
     if (record != NULL) {
         step->woken = record->woken;
@@ -173,7 +181,6 @@ init_eager(PyObject *self, PyObject *args, PyObject *kwargs)
     if (rc == 0 && step.record != NULL && step.record->task == self)
         hooks_read_task(step.record, self);
     if (rc == 0 && hooks_did_start(self)) {
-        step.loop = step.record != NULL ? &loops[step.record->loop] : step.loop;
         step_end(&step);
         return rc;
     }

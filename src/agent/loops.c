@@ -1,56 +1,42 @@
 // SPDX-License-Identifier: MIT
-/* See loops.h. */
+/* See loops.h. The entries: which loop has which. */
 #include "agent/loops.h"
 
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "agent/hooks.h"
 #include "agent/ticks.h"
 #include "agent/uv.h"
 
+#define FOUND_SLOTS 256 /* a power of two */
+
 struct loop loops[LOOPS_MAX];
-uint32_t loops_epoch = 1;
-__thread struct loops_thread loops_thread __attribute__((tls_model("initial-exec")));
+uint32_t loops_high = 1;
+bool loops_given_up;
 
 static uint64_t last_id;
-static PyObject *get_running_loop; /* strong: _asyncio._get_running_loop */
-static PyObject *stock_threadsafe; /* strong: BaseEventLoop.call_soon_threadsafe */
-
-int
-loops_init(char *reason, size_t size)
-{
-    if (get_running_loop == NULL)
-        get_running_loop = cpy_lookup("_asyncio", "_get_running_loop");
-    if (stock_threadsafe == NULL)
-        stock_threadsafe = cpy_lookup("asyncio.base_events", "BaseEventLoop.call_soon_threadsafe");
-    loops[0].path_each_step = true; /* for the tasks of loops that found no entry */
-    if (get_running_loop == NULL) {
-        (void)snprintf(reason, size, "_asyncio has no _get_running_loop");
-        return -ENOTSUP;
-    }
-    return 0;
-}
-
-void
-loops_exit(void)
-{
-    Py_CLEAR(get_running_loop);
-    Py_CLEAR(stock_threadsafe);
-}
+static uint32_t free_list;          /* entry freed last, 0: none */
+static uint16_t found[FOUND_SLOTS]; /* by address: the entry that was found last */
+static PyObject *stock_threadsafe;  /* strong: BaseEventLoop.call_soon_threadsafe */
 
 static void
-note_gone(struct loop *loop)
+put_back(struct loop *loop)
 {
+    loop->next_free = free_list;
+    free_list = loops_index(loop);
+}
+
+/* The entry is no loop's any more. The last one freed serves first: its memory is at hand. */
+static void
+release(struct loop *loop)
+{
+    STORE(loop->id, 0);
     STORE(loop->object, NULL);
     STORE(loop->state, LOOP_CLOSED);
-    STORE(loop->gone, ticks_now());
-    STORE(loop->probe_sent, 0);
+    uv_loop_stopped(loop);
     Py_CLEAR(loop->weak);
+    put_back(loop);
 }
 
 bool
@@ -58,9 +44,9 @@ loops_alive(struct loop *loop)
 {
     if (loop->object == NULL)
         return false;
-    if (loop->weak != NULL && cpy_weak_referent(loop->weak) == loop->object)
+    if (cpy_weak_referent(loop->weak) == loop->object)
         return true;
-    note_gone(loop);
+    release(loop);
     return false;
 }
 
@@ -70,7 +56,7 @@ loop_gone(PyObject *self, PyObject *weak)
 {
     size_t i = PyLong_AsSize_t(self);
     if (i < LOOPS_MAX && loops[i].weak == weak)
-        note_gone(&loops[i]);
+        release(&loops[i]);
     PyErr_Clear();
     Py_RETURN_NONE;
 }
@@ -90,52 +76,76 @@ watch(PyObject *object, size_t index)
 }
 
 /*
- * A free entry; or one whose loop has been gone for long; or, where there is none, the one gone
- * longest. NULL: all are in use.
+ * The entry that is to be given up: of the closed loops, or else of the stopped ones, that which
+ * rests longest. NULL: there is none. An application may keep closed loops for as long as it runs.
  */
 static struct loop *
-free_entry(void)
+longest_at_rest(void)
 {
-    struct loop *oldest = NULL;
-    for (size_t i = 1; i < LOOPS_MAX; i++) {
+    struct loop *longest = NULL;
+    for (uint32_t i = 1; i < loops_high; i++) {
         struct loop *loop = &loops[i];
-        if (loop->id == 0)
-            return loop;
-        if (loop->gone != 0 && (oldest == NULL || loop->gone < oldest->gone))
-            oldest = loop;
-        if (loop->gone != 0 && ticks_since_ns(loop->gone) > LOOPS_KEEP_NS)
-            break;
+        if (loop->state == LOOP_RUNNING || loop->object == NULL)
+            continue;
+        if (longest == NULL || loop->state > longest->state ||
+            (loop->state == longest->state && loop->since < longest->since))
+            longest = loop;
     }
-    if (oldest != NULL)
-        STORE(oldest->id, 0);
-    return oldest;
+    return longest;
 }
 
 static bool
-entry_prepare(struct loop *loop)
+history_ready(struct loop *loop)
 {
-    struct loop_history *history = loop->history;
-    if (history == NULL) {
-        history =
-            mmap(NULL, sizeof *history, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (history == MAP_FAILED)
-            return false;
-        pthread_mutex_init(&loop->uv_lock, NULL);
+    if (loop->history != NULL) {
+        for (size_t i = 0; i < LOOPS_WINDOWS; i++)
+            histogram_clear(&loop->history->lag[i]);
+        return true;
     }
-    STORE(loop->running, 0);
-    STORE(loop->iteration_start, 0);
-    uint64_t *const counts[] = {&loop->iterations, &loop->callbacks, &loop->steps, &loop->busy,
-        &loop->lag_max_ns, &loop->probe_sent, &loop->gone};
+    void *memory = mmap(
+        NULL, sizeof *loop->history, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        return false;
+    pthread_mutex_init(&loop->uv_lock, NULL);
+    STORE_RELEASE(loop->history, memory);
+    return true;
+}
+
+/* Takes an entry off the free ones; NULL: there is none. */
+static struct loop *
+take(void)
+{
+    if (free_list == 0 && loops_high == LOOPS_MAX) {
+        struct loop *given_up = longest_at_rest();
+        if (given_up == NULL)
+            return NULL;
+        STORE(loops_given_up, true);
+        release(given_up);
+    }
+    struct loop *loop = &loops[free_list != 0 ? free_list : loops_high];
+    if (!history_ready(loop))
+        return NULL;
+    if (free_list != 0)
+        free_list = loop->next_free;
+    else
+        STORE_RELEASE(loops_high, loops_high + 1);
+    return loop;
+}
+
+/* As of a loop that rests and has done nothing. */
+static void
+clear(struct loop *loop)
+{
+    uint64_t *const counts[] = {&loop->iteration_start, &loop->iterations, &loop->callbacks,
+        &loop->steps, &loop->busy, &loop->lag_max_ns, &loop->probe_sent};
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
         STORE(*counts[i], 0);
+    STORE(loop->running, 0);
     STORE(loop->tid, 0);
     atomic_text_set(loop->thread, sizeof loop->thread, "");
     STORE(loop->state, LOOP_STOPPED);
-    for (size_t i = 0; i < LOOPS_WINDOWS; i++)
-        histogram_clear(&history->lag[i]);
-    STORE_RELEASE(loop->history, history);
+    loop->since = ticks_now();
     STORE_RELEASE(loop->renewed, true);
-    return true;
 }
 
 /* asyncio's own loops are called so; others by their type. */
@@ -164,6 +174,8 @@ entry_kind(struct loop *loop, PyObject *object)
 static bool
 may_probe(const struct loop *loop, PyObject *object)
 {
+    if (stock_threadsafe == NULL)
+        stock_threadsafe = cpy_lookup("asyncio.base_events", "BaseEventLoop.call_soon_threadsafe");
     PyObject *method = PyObject_GetAttrString((PyObject *)Py_TYPE(object), "call_soon_threadsafe");
     bool own = method != NULL &&
                (loop->is_uvloop ? !PyFunction_Check(method) : method == stock_threadsafe);
@@ -172,22 +184,39 @@ may_probe(const struct loop *loop, PyObject *object)
     return own;
 }
 
+static struct loop *
+find(PyObject *object)
+{
+    uint16_t *last = &found[((uintptr_t)object >> 4) * 0x9E3779B97F4A7C15u >> 56];
+    if (loops[*last].object == object && loops_alive(&loops[*last]))
+        return &loops[*last];
+    for (uint32_t i = 1; i < loops_high; i++) {
+        if (loops[i].object == object && loops_alive(&loops[i])) {
+            *last = (uint16_t)i;
+            return &loops[i];
+        }
+    }
+    return NULL;
+}
+
 struct loop *
 loops_of(PyObject *object)
 {
-    struct loop *current = loops_thread.loop;
-    if (current != NULL && current->object == object)
-        return current;
-    for (size_t i = 1; i < LOOPS_MAX; i++)
-        if (loops[i].id != 0 && loops[i].object == object && loops_alive(&loops[i]))
-            return &loops[i];
-
-    struct loop *loop = free_entry();
-    if (loop == NULL || !entry_prepare(loop))
+    struct loop *loop = loops_thread.loop;
+    if (loop != NULL && loop->object == object)
+        return loop;
+    loop = find(object);
+    if (loop != NULL)
+        return loop;
+    loop = take();
+    if (loop == NULL)
         return &loops[0];
-    Py_XSETREF(loop->weak, watch(object, loops_index(loop)));
-    if (loop->weak == NULL)
+    clear(loop);
+    loop->weak = watch(object, loops_index(loop));
+    if (loop->weak == NULL) {
+        put_back(loop);
         return &loops[0];
+    }
     entry_kind(loop, object);
     STORE(loop->may_probe, may_probe(loop, object));
     if (loop->is_uvloop)
@@ -195,56 +224,6 @@ loops_of(PyObject *object)
     STORE(loop->object, object);
     STORE_RELEASE(loop->id, ++last_id);
     return loop;
-}
-
-/* The thread's name as the kernel knows it; Python names the main thread after the program. */
-static void
-name_thread(struct loop *loop)
-{
-    STORE(loop->tid, (pid_t)syscall(SYS_gettid));
-    char name[sizeof loop->thread] = "MainThread";
-    if (loop->tid != getpid() && pthread_getname_np(pthread_self(), name, sizeof name) != 0)
-        (void)snprintf(name, sizeof name, "thread");
-    atomic_text_set(loop->thread, sizeof loop->thread, name);
-}
-
-void
-loops_set_running(PyObject *object)
-{
-    struct loop *before = loops_thread.loop;
-    loops_thread.epoch = loops_epoch;
-    loops_thread.loop = NULL;
-    if (before != NULL) {
-        uv_loop_stopped(before);
-        STORE(before->iteration_start, 0);
-        STORE(before->running, 0);
-        if (before->object != NULL)
-            STORE(before->state, LOOP_STOPPED);
-    }
-    if (object == NULL)
-        return;
-    struct loop *loop = loops_of(object);
-    if (loop == &loops[0])
-        return;
-    name_thread(loop);
-    loop->since = ticks_now();
-    STORE(loop->state, LOOP_RUNNING);
-    loops_thread.loop = loop;
-    if (loop->is_uvloop)
-        uv_loop_started(loop);
-}
-
-struct loop *
-loops_current_slow(void)
-{
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    PyObject *object = get_running_loop != NULL ? PyObject_CallNoArgs(get_running_loop) : NULL;
-    loops_set_running(object != NULL && object != Py_None ? object : NULL);
-    Py_XDECREF(object);
-    PyErr_Clear();
-    PyErr_Restore(type, value, traceback);
-    return loops_thread.loop;
 }
 
 void
@@ -259,87 +238,12 @@ loops_lag(struct loop *loop, uint64_t ns)
 void
 loops_child(void)
 {
-    for (size_t i = 1; i < LOOPS_MAX; i++)
-        if (loops[i].history != NULL)
-            pthread_mutex_init(&loops[i].uv_lock, NULL);
-}
-
-void
-loops_reset(void)
-{
-    for (size_t i = 1; i < LOOPS_MAX; i++) {
-        struct loop *loop = &loops[i];
-        if (loop->id == 0)
-            continue;
-        uv_loop_stopped(loop);
-        if (loop->object != NULL)
-            STORE(loop->state, LOOP_STOPPED);
-        STORE(loop->running, 0);
-        STORE(loop->iteration_start, 0);
-        STORE(loop->probe_sent, 0);
-    }
-    loops_epoch++;
-    loops_thread.loop = NULL;
-}
-
-/*
- * What a loop says of itself: uvloop's is asked (C code), of asyncio's the attribute is read, where
- * reading it runs no code.
- */
-static bool
-says(const struct loop *loop, const char *method, const char *attribute)
-{
-    PyObject *answer;
-    if (loop->is_uvloop)
-        answer = PyObject_CallMethod(loop->object, method, NULL);
-    else if (Py_TYPE(loop->object)->tp_getattro == PyObject_GenericGetAttr &&
-             !PyObject_HasAttrString((PyObject *)Py_TYPE(loop->object), attribute))
-        answer = PyObject_GetAttrString(loop->object, attribute);
-    else
-        return false;
-    bool yes = answer != NULL && answer != Py_None && answer != Py_False;
-    Py_XDECREF(answer);
-    PyErr_Clear();
-    return yes;
-}
-
-static bool
-is_stopped(struct loop *loop)
-{
-    return loop->id != 0 && loop->state == LOOP_STOPPED && loops_alive(loop);
-}
-
-void
-loops_find_running(void)
-{
-    for (size_t i = 1; i < LOOPS_MAX; i++)
-        if (is_stopped(&loops[i]) && says(&loops[i], "is_running", "_thread_id"))
-            STORE(loops[i].state, LOOP_RUNNING);
-}
-
-void
-loops_find_closed(void)
-{
-    for (size_t i = 1; i < LOOPS_MAX; i++)
-        if (is_stopped(&loops[i]) && says(&loops[i], "is_closed", "_closed"))
-            STORE(loops[i].state, LOOP_CLOSED);
-}
-
-bool
-loops_have_stopped(void)
-{
-    for (size_t i = 1; i < LOOPS_MAX; i++)
-        if (LOAD(loops[i].id) != 0 && LOAD(loops[i].state) == LOOP_STOPPED)
-            return true;
-    return false;
+    for (uint32_t i = 1; i < loops_high; i++)
+        pthread_mutex_init(&loops[i].uv_lock, NULL);
 }
 
 uint64_t
 loops_bytes(void)
 {
-    uint64_t bytes = sizeof loops;
-    for (size_t i = 1; i < LOOPS_MAX; i++)
-        if (LOAD(loops[i].history) != NULL)
-            bytes += sizeof(struct loop_history);
-    return bytes;
+    return LOAD(loops_high) * (sizeof loops[0] + sizeof(struct loop_history));
 }

@@ -4,8 +4,9 @@
  * keep callbacks waiting. Counters are written by hooks under the GIL in the loop's own thread; the
  * io thread reads them and keeps the history.
  *
- * An entry belongs to a loop object until the object is freed (a weak reference tells), then stays
- * a while for the tasks that ended on it, then serves another loop. Entry 0 stands for "not known".
+ * An entry belongs to a loop object until the object is freed (a weak reference tells), then serves
+ * another loop; the records of tasks tell a loop by its id, which is never another's. Entry 0
+ * stands for "not known".
  */
 #ifndef LOOPTOP_AGENT_LOOPS_H
 #define LOOPTOP_AGENT_LOOPS_H
@@ -20,10 +21,9 @@
 #include "common/histogram.h"
 #include "looptop/limits.h"
 
-#define LOOPS_MAX 64
+#define LOOPS_MAX LOOPTOP_LOOPS_MAX
 #define LOOPS_WINDOWS 7 /* lag histograms, the current one and a minute before it */
 #define LOOPS_WINDOW_S 10
-#define LOOPS_KEEP_NS (15 * 1000000000ull) /* an entry stays so long after its loop is gone */
 
 enum loop_state { LOOP_STOPPED, LOOP_RUNNING, LOOP_CLOSED };
 
@@ -46,18 +46,18 @@ struct loop_history {
 
 struct loop {
     uint64_t id;      /* 0: free; written last */
-    PyObject *object; /* borrowed; NULL once it is gone. GIL */
-    PyObject *weak;   /* strong: its callback marks the entry */
+    PyObject *object; /* borrowed; NULL: the entry is free. GIL */
+    PyObject *weak;   /* strong: its callback frees the entry */
     char kind[40];    /* atomic_text_get */
     char thread[32];  /* atomic_text_get */
     pid_t tid;
-    uint8_t state; /* enum loop_state */
+    uint32_t next_free; /* of a free entry */
+    uint8_t state;      /* enum loop_state */
     bool is_uvloop;
     bool may_probe;      /* a probe runs none of the application's code */
     bool path_each_step; /* await paths at the end of every step, not when somebody looks */
-    uint64_t gone;       /* ticks when the object was freed */
 
-    uint64_t since;           /* ticks when it began to run */
+    uint64_t since;           /* ticks when it began to run, or to rest */
     uint32_t running;         /* record in a step now, 0: none */
     uint64_t step_start;      /* ticks */
     uint64_t iteration_start; /* ticks; 0: it waits for events, or is not known */
@@ -76,6 +76,8 @@ struct loop {
 };
 
 extern HIDDEN struct loop loops[LOOPS_MAX];
+extern HIDDEN uint32_t loops_high; /* entries ever used; atomic. GIL */
+extern HIDDEN bool loops_given_up; /* a loop lost its entry while it was there. Atomic */
 
 /* This thread, as the hooks know it. */
 struct loops_thread {
@@ -94,8 +96,11 @@ int loops_init(char *reason, size_t size);
 /* At the interpreter's end: holds no module any longer, so that it can be begun again. GIL held. */
 void loops_exit(void);
 
-/* The entry of a loop object, made where there is none; &loops[0] where it cannot be kept. GIL
- * held. */
+/*
+ * The entry of a loop object, made where there is none; where all are taken, the loop that has been
+ * closed the longest gives way, or the one that has been stopped the longest. &loops[0] where it
+ * cannot be kept. GIL held.
+ */
 struct loop *loops_of(PyObject *object);
 
 /*

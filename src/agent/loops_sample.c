@@ -105,7 +105,7 @@ sample(struct loop *loop)
 void
 loops_renew(void)
 {
-    for (size_t i = 1; i < LOOPS_MAX; i++) {
+    for (uint32_t i = 1; i < LOAD_ACQUIRE(loops_high); i++) {
         if (!LOAD_ACQUIRE(loops[i].renewed))
             continue;
         STORE(loops[i].renewed, false);
@@ -118,8 +118,8 @@ void
 loops_sample(void)
 {
     loops_renew();
-    for (size_t i = 1; i < LOOPS_MAX; i++)
-        if (LOAD_ACQUIRE(loops[i].id) != 0 && LOAD_ACQUIRE(loops[i].history) != NULL)
+    for (uint32_t i = 1; i < LOAD_ACQUIRE(loops_high); i++)
+        if (LOAD_ACQUIRE(loops[i].id) != 0)
             sample(&loops[i]);
 }
 
@@ -131,17 +131,25 @@ loops_lag_merge(const struct loop *loop, struct histogram *ret_all)
         histogram_merge(ret_all, &loop->history->lag[i]);
 }
 
-/* Runs in the loop's thread when its turn has come; self is the entry's index. */
+/* Which loop a probe was sent to: its entry may be another's when it arrives. */
+static size_t
+probe_number(const struct loop *loop)
+{
+    return loop->id * LOOPS_MAX + loops_index(loop);
+}
+
+/* Runs in the loop's thread when its turn has come; self is the loop's number. */
 static PyObject *
 probe_arrived(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    size_t i = PyLong_AsSize_t(self);
-    if (i < LOOPS_MAX && loops[i].probe_sent != 0) {
-        loops_lag(&loops[i], ticks_since_ns(loops[i].probe_sent));
-        STORE(loops[i].probe_sent, 0);
-        if (loops[i].is_uvloop && gil_watched())
-            uv_loop_measure(&loops[i]);
+    size_t number = PyLong_AsSize_t(self);
+    struct loop *loop = &loops[number % LOOPS_MAX];
+    if (probe_number(loop) == number && loop->probe_sent != 0) {
+        loops_lag(loop, ticks_since_ns(loop->probe_sent));
+        STORE(loop->probe_sent, 0);
+        if (loop->is_uvloop && gil_watched())
+            uv_loop_measure(loop);
     }
     PyErr_Clear();
     Py_RETURN_NONE;
@@ -153,7 +161,7 @@ static void
 probe(struct loop *loop)
 {
     PyObject *object = loops_alive(loop) ? loop->object : NULL;
-    PyObject *number = PyLong_FromSize_t(loops_index(loop));
+    PyObject *number = PyLong_FromSize_t(probe_number(loop));
     PyObject *callback = number != NULL ? PyCFunction_New(&probe_def, number) : NULL;
     if (object != NULL && callback != NULL) {
         Py_INCREF(object);
@@ -170,7 +178,7 @@ probe(struct loop *loop)
 void
 loops_probe(void)
 {
-    for (size_t i = 1; i < LOOPS_MAX; i++)
+    for (uint32_t i = 1; i < LOAD_ACQUIRE(loops_high); i++)
         if (blind(&loops[i]) && LOAD(loops[i].may_probe) && loops[i].probe_sent == 0)
             probe(&loops[i]);
 }
@@ -178,7 +186,7 @@ loops_probe(void)
 bool
 loops_want_probes(void)
 {
-    for (size_t i = 1; i < LOOPS_MAX; i++)
+    for (uint32_t i = 1; i < LOAD_ACQUIRE(loops_high); i++)
         if (blind(&loops[i]) && LOAD(loops[i].may_probe))
             return true;
     return false;
@@ -187,7 +195,7 @@ loops_want_probes(void)
 bool
 loops_probe_due(void)
 {
-    for (size_t i = 1; i < LOOPS_MAX; i++)
+    for (uint32_t i = 1; i < LOAD_ACQUIRE(loops_high); i++)
         if (blind(&loops[i]) && LOAD(loops[i].may_probe) && LOAD(loops[i].probe_sent) == 0)
             return true;
     return false;

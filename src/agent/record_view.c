@@ -58,17 +58,16 @@ record_view_state(uint32_t index, uint64_t now, uint64_t *ret_id, enum looptop_s
     unsigned flags = LOAD(record->flags);
     if (id == 0)
         return false;
-    /* a pass over all records is bound by memory: of one that lives, and its loop with it, the
-     * first line is enough */
-    uint32_t loop = LOAD(record->loop) % LOOPS_MAX;
-    if (flags & RECORD_ENDED) {
+    /* a pass over all records is bound by memory: of one that lives its first line is enough, for
+     * its loop lives too, and as a rule has its entry */
+    bool lives = (flags & RECORD_ENDED) == 0;
+    if (!lives) {
         uint64_t ended = LOAD(record->ended);
         if (ended != 0 && now > ended && ticks_to_ns(now - ended) > TABLE_KEEP_NS)
             return false;
-        loop = loop_of(record);
     }
     *ret_id = id;
-    *ret_loop = loop;
+    *ret_loop = lives && !LOAD(loops_given_up) ? LOAD(record->loop) % LOOPS_MAX : loop_of(record);
     *ret_state = state_of(record, index, flags, is_running(record, index));
     return still(record, id);
 }

@@ -252,9 +252,9 @@ report_loop_list(struct json_out *out, bool history)
     loops_renew();
     json_out_key(out, "loops");
     json_out_array(out);
-    for (unsigned i = 1; i < LOOPS_MAX; i++) {
+    for (uint32_t i = 1; i < LOAD_ACQUIRE(loops_high); i++) {
         const struct loop *loop = &loops[i];
-        if (LOAD_ACQUIRE(loop->id) == 0 || LOAD_ACQUIRE(loop->history) == NULL)
+        if (LOAD_ACQUIRE(loop->id) == 0)
             continue;
         if (LOAD(loop->state) == LOOP_CLOSED && census->by_loop[i] == 0)
             continue;

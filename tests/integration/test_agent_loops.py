@@ -1,15 +1,32 @@
 # SPDX-License-Identifier: MIT
 """Many loops: one after the other, kept though closed, and one in each of hundreds of threads."""
 
-from looptop_client import Service, wait_for
+import re
+import resource
+
+import pytest
+
+from looptop_client import ROOT, Service, wait_for
+
+with open(ROOT + "/include/looptop/limits.h") as limits:
+    LOOPS_MAX = int(re.search(r"LOOPTOP_LOOPS_MAX (\d+)", limits.read()).group(1))
 
 PRELUDE = """
 import asyncio, sys
 import looptop
 
+LOOPS_MAX = %d
+
 async def nothing():
     await asyncio.sleep(0)
-"""
+
+def used(close):
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(nothing())
+    if close:
+        loop.close()
+    return loop
+""" % LOOPS_MAX
 
 
 def inline(python, source, *arguments, **keywords):
@@ -42,5 +59,92 @@ sys.stdin.readline()
         assert {row["loop"] for row in of_one} == {one["loop"]}
         by_loop = [row["loop"] for row in client.rows(sort="loop")]
         assert by_loop == sorted(by_loop, reverse=True)
+        service.tell()
+        assert service.wait() == 0
+
+
+def test_closed_loops_give_way(python):
+    """The application keeps them; loops that are open stay to be seen."""
+    with inline(python, """
+async def main():
+    asyncio.current_task().set_name("main")
+    print("READY", flush=True)
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
+
+assert looptop.start()
+kept = [used(close=False) for _ in range(5)]
+kept += [used(close=True) for _ in range(LOOPS_MAX * 9 // 10)]
+print("FILLED", flush=True)
+sys.stdin.readline()
+kept += [used(close=True) for _ in range(LOOPS_MAX // 5)]
+asyncio.run(main())
+for loop in kept:
+    loop.close()
+""") as service:
+        service.expect("FILLED")
+        client = service.client()
+
+        def states():
+            return [loop["state"] for loop in client.call("loops")["loops"]]
+        wait_for(lambda: states() == ["stopped"] * 5)
+        service.tell()
+        service.expect("READY")
+        row = client.row("main")
+        assert row["loop"] == max(loop["id"] for loop in client.call("loops")["loops"])
+        wait_for(lambda: states().count("running") == 1 and states().count("stopped") == 5)
+        service.tell()
+        assert service.wait() == 0
+
+
+def test_stopped_loops_give_way_to_one_that_runs(python):
+    """The longest stopped first, which may run again."""
+    need, (_, hard) = 4 * LOOPS_MAX + 300, resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < need:
+        pytest.skip("not so many descriptors are allowed")
+    with inline(python, """
+import resource
+resource.setrlimit(resource.RLIMIT_NOFILE, (%d, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+
+async def main(text):
+    print(text, flush=True)
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
+
+async def waits():
+    await event.wait()
+
+assert looptop.start()
+event = asyncio.Event()
+kept = [used(close=False) for _ in range(LOOPS_MAX + 50)]
+kept[0].run_until_complete(main("FIRST"))
+task = kept[1].create_task(waits(), name="waits")
+kept[1].run_until_complete(nothing())
+for loop in kept[2:]:
+    loop.run_until_complete(nothing())
+kept[1].run_until_complete(main("AGAIN"))
+event.set()
+kept[1].run_until_complete(task)
+print("DONE", flush=True)
+sys.stdin.readline()
+for loop in kept:
+    loop.close()
+""" % need) as service:
+        service.expect("FIRST")
+        client = service.client()
+
+        def running():
+            return [loop["id"] for loop in client.call("loops")["loops"] if loop["state"] == "running"]
+        (first,) = running()
+        assert [row["loop"] for row in client.rows(finished=False)] == [first]
+        service.tell()
+        service.expect("AGAIN")
+        (again,) = running()
+        assert again > first
+        assert {row["loop"] for row in client.rows(finished=False)} >= {again}
+        assert client.row("waits")["state"] == "wait"
+        service.tell()
+        service.expect("DONE")
+        row = client.row("waits")
+        assert (row["state"], row["steps"]) == ("done", 2)
+        assert running() == []
         service.tell()
         assert service.wait() == 0

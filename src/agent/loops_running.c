@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT
+/* See loops.h. Which thread runs which loop, and what becomes of loops that no hook sees. */
+#include "agent/loops.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "agent/ticks.h"
+#include "agent/uv.h"
+
+uint32_t loops_epoch = 1;
+__thread struct loops_thread loops_thread __attribute__((tls_model("initial-exec")));
+
+static PyObject *get_running_loop; /* strong: _asyncio._get_running_loop */
+
+int
+loops_init(char *reason, size_t size)
+{
+    if (get_running_loop == NULL)
+        get_running_loop = cpy_lookup("_asyncio", "_get_running_loop");
+    loops[0].path_each_step = true; /* for the tasks of loops that found no entry */
+    if (get_running_loop == NULL) {
+        (void)snprintf(reason, size, "_asyncio has no _get_running_loop");
+        return -ENOTSUP;
+    }
+    return 0;
+}
+
+void
+loops_exit(void)
+{
+    Py_CLEAR(get_running_loop);
+}
+
+/* The thread's name as the kernel knows it; Python names the main thread after the program. */
+static void
+name_thread(struct loop *loop)
+{
+    STORE(loop->tid, (pid_t)syscall(SYS_gettid));
+    char name[sizeof loop->thread] = "MainThread";
+    if (loop->tid != getpid() && pthread_getname_np(pthread_self(), name, sizeof name) != 0)
+        (void)snprintf(name, sizeof name, "thread");
+    atomic_text_set(loop->thread, sizeof loop->thread, name);
+}
+
+/* What the calling thread ran before a time that the hooks have not seen is at rest already, and
+ * its entry may be another's. */
+static void
+stop_running(void)
+{
+    struct loop *before = loops_thread.epoch == loops_epoch ? loops_thread.loop : NULL;
+    loops_thread.epoch = loops_epoch;
+    loops_thread.loop = NULL;
+    if (before == NULL)
+        return;
+    uv_loop_stopped(before);
+    STORE(before->iteration_start, 0);
+    STORE(before->running, 0);
+    if (before->object != NULL) {
+        before->since = ticks_now();
+        STORE(before->state, LOOP_STOPPED);
+    }
+}
+
+void
+loops_set_running(PyObject *object)
+{
+    stop_running();
+    if (object == NULL)
+        return;
+    struct loop *loop = loops_of(object);
+    if (loop == &loops[0])
+        return;
+    name_thread(loop);
+    loop->since = ticks_now();
+    STORE(loop->state, LOOP_RUNNING);
+    loops_thread.loop = loop;
+    if (loop->is_uvloop)
+        uv_loop_started(loop);
+}
+
+struct loop *
+loops_current_slow(void)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyObject *object = get_running_loop != NULL ? PyObject_CallNoArgs(get_running_loop) : NULL;
+    loops_set_running(object != NULL && object != Py_None ? object : NULL);
+    Py_XDECREF(object);
+    PyErr_Clear();
+    PyErr_Restore(type, value, traceback);
+    return loops_thread.loop;
+}
+
+void
+loops_reset(void)
+{
+    for (uint32_t i = 1; i < loops_high; i++) {
+        struct loop *loop = &loops[i];
+        if (loop->id == 0)
+            continue;
+        uv_loop_stopped(loop);
+        if (loop->object != NULL)
+            STORE(loop->state, LOOP_STOPPED);
+        STORE(loop->running, 0);
+        STORE(loop->iteration_start, 0);
+        STORE(loop->probe_sent, 0);
+    }
+    loops_epoch++;
+    loops_thread.loop = NULL;
+}
+
+/*
+ * What a loop says of itself: uvloop's is asked (C code), of asyncio's the attribute is read, where
+ * reading it runs no code.
+ */
+static bool
+says(const struct loop *loop, const char *method, const char *attribute)
+{
+    PyObject *answer;
+    if (loop->is_uvloop)
+        answer = PyObject_CallMethod(loop->object, method, NULL);
+    else if (Py_TYPE(loop->object)->tp_getattro == PyObject_GenericGetAttr &&
+             !PyObject_HasAttrString((PyObject *)Py_TYPE(loop->object), attribute))
+        answer = PyObject_GetAttrString(loop->object, attribute);
+    else
+        return false;
+    bool yes = answer != NULL && answer != Py_None && answer != Py_False;
+    Py_XDECREF(answer);
+    PyErr_Clear();
+    return yes;
+}
+
+static bool
+is_stopped(struct loop *loop)
+{
+    return loop->id != 0 && loop->state == LOOP_STOPPED && loops_alive(loop);
+}
+
+void
+loops_find_running(void)
+{
+    for (uint32_t i = 1; i < loops_high; i++)
+        if (is_stopped(&loops[i]) && says(&loops[i], "is_running", "_thread_id"))
+            STORE(loops[i].state, LOOP_RUNNING);
+}
+
+void
+loops_find_closed(void)
+{
+    for (uint32_t i = 1; i < loops_high; i++)
+        if (is_stopped(&loops[i]) && says(&loops[i], "is_closed", "_closed"))
+            STORE(loops[i].state, LOOP_CLOSED);
+}
+
+bool
+loops_have_stopped(void)
+{
+    for (uint32_t i = 1; i < LOAD_ACQUIRE(loops_high); i++)
+        if (LOAD(loops[i].id) != 0 && LOAD(loops[i].state) == LOOP_STOPPED)
+            return true;
+    return false;
+}
