@@ -18,7 +18,7 @@
 #define LOOPTOP_FRAMES_MAX 2048                 /* frames of one stack */
 #define LOOPTOP_LOCALS_MAX 64                   /* locals shown of one frame */
 #define LOOPTOP_VALUE_MAX 80                    /* characters shown of one local's value */
-#define LOOPTOP_LOOPS_MAX 64                    /* entries of loops, one of them for none */
+#define LOOPTOP_LOOPS_MAX 1024                  /* entries of loops, one of them for none */
 #define LOOPTOP_HISTORY 600                     /* seconds of history, one sample a second */
 #define LOOPTOP_INTERVAL_MIN_NS 100000000ull    /* shortest interval of a subscription */
 

@@ -245,5 +245,8 @@ loops_child(void)
 uint64_t
 loops_bytes(void)
 {
-    return LOAD(loops_high) * (sizeof loops[0] + sizeof(struct loop_history));
+    uint64_t bytes = 0;
+    for (uint32_t i = 1; i < LOAD_ACQUIRE(loops_high); i++)
+        bytes += sizeof loops[0] + (LOAD(loops[i].id) != 0 ? sizeof *loops[0].history : 0);
+    return bytes;
 }

@@ -75,6 +75,8 @@ struct loop {
     struct loop_history *history;
 };
 
+#define LOOPS_BYTES_MAX (LOOPS_MAX * (sizeof(struct loop) + sizeof(struct loop_history)))
+
 extern HIDDEN struct loop loops[LOOPS_MAX];
 extern HIDDEN uint32_t loops_high; /* entries ever used; atomic. GIL */
 extern HIDDEN bool loops_given_up; /* a loop lost its entry while it was there. Atomic */

@@ -7,6 +7,7 @@
 #include "agent/loops.h"
 
 #include <math.h>
+#include <sys/mman.h>
 
 #include "agent/gil.h"
 #include "agent/gil_call.h"
@@ -114,13 +115,27 @@ loops_renew(void)
     }
 }
 
+/*
+ * The memory of a free entry, so that what a crowd of loops used is not kept for ever. Of a loop
+ * that takes the entry in this moment the first lags are lost.
+ */
+static void
+give_back(struct loop_history *history)
+{
+    if (history->seen_ticks != 0)
+        (void)madvise(history, sizeof *history, MADV_DONTNEED);
+}
+
 void
 loops_sample(void)
 {
     loops_renew();
-    for (uint32_t i = 1; i < LOAD_ACQUIRE(loops_high); i++)
+    for (uint32_t i = 1; i < LOAD_ACQUIRE(loops_high); i++) {
         if (LOAD_ACQUIRE(loops[i].id) != 0)
             sample(&loops[i]);
+        else
+            give_back(loops[i].history);
+    }
 }
 
 void

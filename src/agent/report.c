@@ -21,6 +21,10 @@
 #include "looptop/version.h"
 #include "platform/proc.h"
 
+/* samples of the histories of all loops in one answer, each up to 30 bytes: LOOPTOP_RESPONSE_MAX
+ * leaves room for more, but nobody wants to read it */
+#define SAMPLES_MAX (256 * LOOPTOP_HISTORY)
+
 static char python[32];
 static uint64_t started_ns;
 static double started_s;
@@ -161,25 +165,26 @@ report_lag(struct json_out *out, const struct loop *loop, uint64_t iteration_ns)
 }
 
 static void
-report_history(struct json_out *out, const struct loop_history *history)
+report_history(struct json_out *out, const struct loop_history *history, unsigned most)
 {
-    unsigned first = (history->next + LOOPTOP_HISTORY - history->count) % LOOPTOP_HISTORY;
+    unsigned count = history->count < most ? history->count : most;
+    unsigned first = (history->next + LOOPTOP_HISTORY - count) % LOOPTOP_HISTORY;
     json_out_key(out, "history");
     json_out_object(out);
     json_out_kv_uint(out, "interval_s", 1);
     json_out_key(out, "busy_pct");
     json_out_array(out);
-    for (unsigned i = 0; i < history->count; i++)
+    for (unsigned i = 0; i < count; i++)
         json_out_fixed(out, history->busy_pct[(first + i) % LOOPTOP_HISTORY], 1);
     json_out_array_end(out);
     json_out_key(out, "lag_ns");
     json_out_array(out);
-    for (unsigned i = 0; i < history->count; i++)
+    for (unsigned i = 0; i < count; i++)
         json_out_uint(out, history->lag_ns[(first + i) % LOOPTOP_HISTORY]);
     json_out_array_end(out);
     json_out_key(out, "iterations");
     json_out_array(out);
-    for (unsigned i = 0; i < history->count; i++)
+    for (unsigned i = 0; i < count; i++)
         json_out_fixed(out, history->iterations[(first + i) % LOOPTOP_HISTORY], 1);
     json_out_array_end(out);
     json_out_object_end(out);
@@ -214,8 +219,9 @@ report_running(struct json_out *out, const struct loop *loop)
     json_out_object_end(out);
 }
 
+/* samples: at most so many of its history; 0: none of it. */
 static void
-report_loop(struct json_out *out, const struct loop *loop, uint32_t tasks, bool history)
+report_loop(struct json_out *out, const struct loop *loop, uint32_t tasks, unsigned samples)
 {
     static const char *const states[] = {"stopped", "running", "closed"};
     const struct loop_history *h = loop->history;
@@ -240,26 +246,34 @@ report_loop(struct json_out *out, const struct loop *loop, uint32_t tasks, bool 
     report_lag(out, loop, iteration_ns);
     json_out_kv_string(out, "lag_source", LOAD(loop->is_uvloop) ? "probe" : "iteration");
     json_out_kv_uint(out, "iteration_for_ns", iteration_ns);
-    if (history)
-        report_history(out, h);
+    if (samples > 0)
+        report_history(out, h, samples);
     json_out_object_end(out);
+}
+
+/* Whether an entry is of a loop that is to be seen: not of a closed one without tasks. */
+static bool
+is_listed(const struct loop *loop, uint32_t tasks)
+{
+    return LOAD_ACQUIRE(loop->id) != 0 && (LOAD(loop->state) != LOOP_CLOSED || tasks > 0);
 }
 
 static void
 report_loop_list(struct json_out *out, bool history)
 {
-    const struct list_census *census = list_census();
+    const uint32_t *tasks = list_census()->by_loop;
+    uint32_t high = LOAD_ACQUIRE(loops_high);
+    unsigned listed = 0, samples = 0;
     loops_renew();
+    for (uint32_t i = 1; history && i < high; i++)
+        listed += is_listed(&loops[i], tasks[i]);
+    if (listed > 0)
+        samples = listed * LOOPTOP_HISTORY <= SAMPLES_MAX ? LOOPTOP_HISTORY : SAMPLES_MAX / listed;
     json_out_key(out, "loops");
     json_out_array(out);
-    for (uint32_t i = 1; i < LOAD_ACQUIRE(loops_high); i++) {
-        const struct loop *loop = &loops[i];
-        if (LOAD_ACQUIRE(loop->id) == 0)
-            continue;
-        if (LOAD(loop->state) == LOOP_CLOSED && census->by_loop[i] == 0)
-            continue;
-        report_loop(out, loop, census->by_loop[i], history);
-    }
+    for (uint32_t i = 1; i < high; i++)
+        if (is_listed(&loops[i], tasks[i]))
+            report_loop(out, &loops[i], tasks[i], samples);
     json_out_array_end(out);
 }
 
@@ -277,7 +291,7 @@ report_agent(struct json_out *out, unsigned clients, uint64_t live)
     json_out_key(out, "agent");
     json_out_object(out);
     json_out_kv_uint(out, "bytes", memory_agent_bytes());
-    json_out_kv_uint(out, "bytes_max", TABLE_BYTES_MAX);
+    json_out_kv_uint(out, "bytes_max", TABLE_BYTES_MAX + LOOPS_BYTES_MAX);
     json_out_kv_uint(out, "clients", clients);
     json_out_kv_uint(out, "records", live);
     json_out_kv_uint(out, "records_max", table_max - 1);

@@ -21,7 +21,7 @@
 #include "common/hidden.h"
 #include "looptop/limits.h"
 
-#define TABLE_BYTES_MAX (64u << 20)        /* the cap; the screen shows it */
+#define TABLE_BYTES_MAX (64u << 20)        /* the cap; part of what the screen shows */
 #define TABLE_KEEP_NS (10 * 1000000000ull) /* a finished task stays this long */
 #define TABLE_KEEP_DONE 4096               /* … but at most so many that returned */
 #define TABLE_KEEP_FAILED 4096             /* … and so many that failed or were cancelled */

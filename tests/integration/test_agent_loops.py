@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: MIT
 """Many loops: one after the other, kept though closed, and one in each of hundreds of threads."""
 
+import json
+import os
 import re
 import resource
+import subprocess
 
 import pytest
 
-from looptop_client import ROOT, Service, wait_for
+from looptop_client import BUILD, DEADLINE_S, ROOT, Service, wait_for
 
 with open(ROOT + "/include/looptop/limits.h") as limits:
     LOOPS_MAX = int(re.search(r"LOOPTOP_LOOPS_MAX (\d+)", limits.read()).group(1))
@@ -146,5 +149,62 @@ for loop in kept:
         row = client.row("waits")
         assert (row["state"], row["steps"]) == ("done", 2)
         assert running() == []
+        service.tell()
+        assert service.wait() == 0
+
+
+def test_a_loop_in_each_of_many_threads(python):
+    """As many as a thread pool of synchronous workers with asyncio.run() has."""
+    count = 200
+    with inline(python, """
+import threading
+COUNT = %d
+stop, up = threading.Event(), threading.Barrier(COUNT + 1)
+
+async def main(n):
+    task = asyncio.create_task(asyncio.sleep(3600), name="of %%d" %% n)
+    await asyncio.sleep(0)
+    up.wait()
+    while not stop.is_set():
+        await asyncio.sleep(0.05)
+
+assert looptop.start()
+threading.stack_size(256 * 1024)
+threads = [threading.Thread(target=asyncio.run, args=(main(n),)) for n in range(COUNT)]
+for each in threads:
+    each.start()
+up.wait()
+print("READY", flush=True)
+sys.stdin.readline()
+stop.set()
+for each in threads:
+    each.join()
+print("JOINED", flush=True)
+sys.stdin.readline()
+""" % count) as service:
+        service.expect("READY")
+        client = service.client()
+        loops = {loop["id"]: loop for loop in client.call("loops", history=True)["loops"]}
+        assert len(loops) == count
+        assert {(loop["state"], loop["tasks"]) for loop in loops.values()} == {("running", 2)}
+        assert len({loop["thread"]["tid"] for loop in loops.values()}) == count
+        rows = client.rows()
+        assert {row["loop"] for row in rows} == set(loops)
+        of = {row["id"]: row for row in rows}
+        for row in rows:
+            assert row["parent"] == 0 or of[row["parent"]]["loop"] == row["loop"]
+        with_history = wait_for(lambda: (lambda found: found if min(
+            len(loop["history"]["lag_ns"]) for loop in found) > 0 else None)(
+                client.call("loops", history=True)["loops"]))
+        assert len(with_history) == count
+
+        shown = subprocess.run(
+            [BUILD + "/looptop", "ps", "--json", str(service.pid)], stdout=subprocess.PIPE,
+            env=dict(os.environ, XDG_RUNTIME_DIR=service.directory), timeout=DEADLINE_S, check=True)
+        assert {loop["id"] for loop in json.loads(shown.stdout)["loops"]} == set(loops)
+        service.tell()
+        service.expect("JOINED")
+        wait_for(lambda: client.totals()["tasks"] == 0)
+        assert client.rows() and {row["loop"] for row in client.rows()} <= set(loops)
         service.tell()
         assert service.wait() == 0

@@ -78,7 +78,7 @@ model_take_status(struct model *model, const struct status *status)
 {
     double lag = NAN, busy = NAN;
 
-    model->status = *status;
+    status_copy(&model->status, status);
     model->have_status = true;
     for (size_t i = 0; i < status->loops_count; i++) {
         lag = fmax(lag, figure(status->loops[i].lag_now_ns));

@@ -228,6 +228,12 @@ decode_into(const cJSON *result, struct status *out)
     return 0;
 }
 
+void
+status_copy(struct status *to, const struct status *from)
+{
+    memcpy(to, from, offsetof(struct status, loops) + from->loops_count * sizeof from->loops[0]);
+}
+
 int
 status_decode(const cJSON *result, struct status *ret_status)
 {
@@ -235,7 +241,7 @@ status_decode(const cJSON *result, struct status *ret_status)
     int r = out ? decode_into(result, out) : -ENOMEM;
 
     if (r == 0)
-        *ret_status = *out;
+        status_copy(ret_status, out);
     free(out);
     return r;
 }

@@ -13,7 +13,7 @@
 
 struct cJSON;
 
-#define STATUS_LOOPS_MAX 64
+#define STATUS_LOOPS_MAX LOOPTOP_LOOPS_MAX
 #define STATUS_UNKNOWN INT64_MIN /* a figure the agent sent as null */
 
 struct loop_status {
@@ -53,13 +53,17 @@ struct status {
     uint64_t tasks, by_state[LOOPTOP_STATES];
     uint64_t created, finished, failed, cancelled, untracked, steps;
     double created_per_s, finished_per_s, failed_per_s, cancelled_per_s, steps_per_s;
-    struct loop_status loops[STATUS_LOOPS_MAX];
-    size_t loops_count;
     struct memory_status memory;
     uint64_t agent_bytes, agent_bytes_max, agent_records, agent_records_max;
     unsigned agent_clients;
     uint64_t events;
+    size_t loops_count;
+    struct loop_status
+        loops[STATUS_LOOPS_MAX]; /* last: what is beyond the count is never touched */
 };
+
+/* All of it, and of the loops those that there are. */
+void status_copy(struct status *to, const struct status *from);
 
 /* Decode a `result`, or the part of an update. 0, -EPROTO, -ENOMEM. Absent figures become "not
  * known". */
