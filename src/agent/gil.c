@@ -106,6 +106,15 @@ yield_gil(void)
     take_gil();
 }
 
+bool
+gil_give_way(void)
+{
+    if (ticks_since_ns(held_since) < GIL_SLICE_NS)
+        return false;
+    yield_gil();
+    return true;
+}
+
 static bool
 stopping(void)
 {
@@ -229,8 +238,7 @@ refresh_lazy(void)
             break;
         take_gil();
         for (unsigned k = 0; k < n; k++) {
-            if (ticks_since_ns(held_since) > GIL_SLICE_NS)
-                yield_gil();
+            (void)gil_give_way();
             refresh_record(&table_records[batch[k]]);
         }
         give_gil();
@@ -293,6 +301,8 @@ run_period(void)
             loops_find_closed();
         if (probe)
             loops_probe();
+        if (blocks && (stopped || probe))
+            yield_gil(); /* the count may take a slice and more */
         if (blocks)
             memory_blocks_sample();
         give_gil();

@@ -68,6 +68,12 @@ void gil_install_now(void);
 void gil_set_watched(bool watched);
 bool gil_watched(void);
 
+/*
+ * Between two parts of a piece of work of the gil thread: gives the GIL back for a moment where it
+ * has been held for a slice, and tells whether it did. GIL held.
+ */
+bool gil_give_way(void);
+
 /* How long the thread has been waiting for the GIL, 0 when it does not. Any thread. */
 uint64_t gil_waiting_ns(void);
 

@@ -130,7 +130,7 @@ loops_index(const struct loop *loop)
     return (unsigned)(loop - loops);
 }
 
-/* Marks stopped loops that say that they are closed. GIL held. */
+/* Marks stopped loops that say that they are closed. gil thread, GIL held, in slices. */
 void loops_find_closed(void);
 
 /* Whether there are stopped loops. Any thread. */
@@ -148,7 +148,8 @@ void loops_child(void);
  */
 void loops_reset(void);
 
-/* Marks loops that run though no hook has seen it: they wait for events since before. GIL held. */
+/* Marks loops that run though no hook has seen it: they wait for events since before. gil thread,
+ * GIL held, in slices. */
 void loops_find_running(void);
 
 /* Begins the histories of entries anew that serve another loop by now. io thread, before it reads
@@ -159,8 +160,9 @@ void loops_renew(void);
 void loops_sample(void);
 
 /*
- * Hands a callback to loops whose iterations cannot be seen and notes how long it waited. GIL held,
- * gil thread. Runs the loop's call_soon_threadsafe, which is asyncio's or uvloop's own code.
+ * Hands a callback to loops whose iterations cannot be seen and notes how long it waited. gil
+ * thread, GIL held, in slices. Runs the loop's call_soon_threadsafe, which is asyncio's or uvloop's
+ * own code.
  */
 void loops_probe(void);
 

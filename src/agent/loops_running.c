@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "agent/gil.h"
 #include "agent/ticks.h"
 #include "agent/uv.h"
 
@@ -142,17 +143,21 @@ is_stopped(struct loop *loop)
 void
 loops_find_running(void)
 {
-    for (uint32_t i = 1; i < loops_high; i++)
+    for (uint32_t i = 1; i < loops_high; i++) {
         if (is_stopped(&loops[i]) && says(&loops[i], "is_running", "_thread_id"))
             STORE(loops[i].state, LOOP_RUNNING);
+        (void)gil_give_way();
+    }
 }
 
 void
 loops_find_closed(void)
 {
-    for (uint32_t i = 1; i < loops_high; i++)
+    for (uint32_t i = 1; i < loops_high; i++) {
         if (is_stopped(&loops[i]) && says(&loops[i], "is_closed", "_closed"))
             STORE(loops[i].state, LOOP_CLOSED);
+        (void)gil_give_way();
+    }
 }
 
 bool

@@ -193,9 +193,11 @@ probe(struct loop *loop)
 void
 loops_probe(void)
 {
-    for (uint32_t i = 1; i < LOAD_ACQUIRE(loops_high); i++)
+    for (uint32_t i = 1; i < loops_high; i++) {
         if (blind(&loops[i]) && LOAD(loops[i].may_probe) && loops[i].probe_sent == 0)
             probe(&loops[i]);
+        (void)gil_give_way();
+    }
 }
 
 bool
