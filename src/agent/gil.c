@@ -15,12 +15,12 @@
 #include "agent/cancel.h"
 #include "agent/gil_call.h"
 #include "agent/hooks.h"
-#include "agent/hooks_birth.h"
 #include "agent/io.h"
 #include "agent/loops.h"
 #include "agent/memory.h"
 #include "agent/paths.h"
 #include "agent/population.h"
+#include "agent/running.h"
 #include "agent/stack.h"
 #include "agent/table.h"
 #include "agent/ticks.h"
@@ -141,6 +141,9 @@ try_install(void)
     /* what was known before a time without hooks may point to tasks that are gone */
     table_reset();
     loops_reset();
+    loops_find_in_threads();
+    if (agent_hooks() != LOOPTOP_HOOKS_WAITING)
+        return; /* stopped while the GIL was given back */
     hooks_switch(true);
     if (walk_wanted)
         population_start();
@@ -163,31 +166,6 @@ run_stack(struct job *job)
             &job->error, LOOPTOP_ERR_NO_TASK, "no task %llu", (unsigned long long)job->task);
     else if (rc == 0 || job->out.error != 0)
         rpc_error_set(&job->error, LOOPTOP_ERR_INTERNAL, "the stack could not be read");
-}
-
-/* The places of tasks in a step now. */
-static void
-refresh_running(void)
-{
-    for (uint32_t i = 0; i < loops_high; i++) {
-        uint32_t index = loops[i].running;
-        if (index == 0)
-            continue;
-        struct record *record = &table_records[index];
-        PyObject *coro =
-            record->task != NULL ? cpy_task_field(record->task, cpy_layout.coro) : NULL;
-        if (coro == NULL || !cpy_is_gen(coro))
-            continue;
-        if (record->name_number == 0 && record->name[0] == '\0') /* eager: named in its step */
-            hooks_set_name(record, cpy_task_field(record->task, cpy_layout.name));
-        if (cpyv_gen_executing((PyGenObject *)coro)) {
-            paths_update_running(record, record->task);
-        } else if (record->flags & RECORD_AGE_INEXACT) {
-            /* its step began before the hooks were in, and has ended unseen */
-            STORE(loops[i].running, 0);
-            paths_update(record, record->task);
-        }
-    }
 }
 
 /* Whether there are tasks whose places are looked up only when somebody asks. */
@@ -271,7 +249,7 @@ run_job(struct job *job)
     else if (job->kind == JOB_CANCEL)
         run_cancel(job);
     else
-        refresh_running();
+        running_refresh();
     give_gil();
     if (job->kind == JOB_REFRESH && have_lazy_places())
         refresh_lazy();

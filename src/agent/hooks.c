@@ -25,13 +25,6 @@ hooks_replace_method(PyTypeObject *type, PyMethodDef *def)
     return rc < 0 ? -ENOTSUP : 0;
 }
 
-static void
-note_loop(PyObject *loop, void *arg)
-{
-    (void)arg;
-    (void)loops_of(loop);
-}
-
 int
 hooks_measure(void (*pause)(void), char *reason, size_t size)
 {
@@ -60,6 +53,4 @@ void
 hooks_switch(bool active)
 {
     STORE(hooks_active, active && installed);
-    if (LOAD(hooks_active))
-        cpy_running_loops(note_loop, NULL);
 }

@@ -152,6 +152,10 @@ void loops_reset(void);
  * GIL held, in slices. */
 void loops_find_running(void);
 
+/* Knows the loops that threads run now, where their states tell (CPython 3.14 and later). gil
+ * thread, GIL held, in slices. */
+void loops_find_in_threads(void);
+
 /* Begins the histories of entries anew that serve another loop by now. io thread, before it reads
  * them. */
 void loops_renew(void);

@@ -151,6 +151,20 @@ loops_find_running(void)
 }
 
 void
+loops_find_in_threads(void)
+{
+    struct cpy_threads walk = {0};
+    PyThreadState *thread;
+    while ((thread = cpy_thread_next(&walk)) != NULL) {
+        PyObject *loop = cpyv_running_loop(thread);
+        if (loop != NULL)
+            (void)loops_of(loop);
+        if (gil_give_way())
+            cpy_thread_resume(&walk);
+    }
+}
+
+void
 loops_find_closed(void)
 {
     for (uint32_t i = 1; i < loops_high; i++) {

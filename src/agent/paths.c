@@ -367,23 +367,19 @@ paths_update(struct record *record, PyObject *task)
 }
 
 void
-paths_update_running(struct record *record, PyObject *task)
+paths_update_running(struct record *record, _PyInterpreterFrame *const *frames, size_t count)
 {
-    _PyInterpreterFrame *frames[CPY_CHAIN_MAX];
-    PyObject *coro = cpy_task_field(task, cpy_layout.coro);
-    size_t count = coro != NULL ? cpy_running_frames(coro, frames, CPY_CHAIN_MAX) : 0;
     struct cpy_place at = {0};
     enum rank best = RANK_STDLIB;
 
-    /* from the inside out: the first frame of the user's own is the one */
+    /* the first frame of the user's own is the one */
     for (size_t i = 0; i < count && i < RUNNING_MAX && best < RANK_USER; i++) {
-        _PyInterpreterFrame *frame = frames[count - 1 - i];
-        PyCodeObject *code = cpyv_frame_code(frame);
-        enum rank rank = code_of(code)->rank;
-        if (at.code != NULL && rank <= best)
+        PyCodeObject *code = cpyv_frame_code(frames[i]);
+        enum rank rank = code != NULL ? code_of(code)->rank : RANK_STDLIB;
+        if (code == NULL || (at.code != NULL && rank <= best))
             continue;
         best = rank;
-        at = (struct cpy_place){code, cpyv_frame_lasti(frame)};
+        at = (struct cpy_place){code, cpyv_frame_lasti(frames[i])};
     }
     if (at.code == NULL)
         return;

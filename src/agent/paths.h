@@ -22,8 +22,8 @@ int paths_init(void);
 /* Writes path, at, waiting_on and at_step of a task that is not running. */
 void paths_update(struct record *record, PyObject *task);
 
-/* Writes `at` of a running task from the stack of its thread. */
-void paths_update_running(struct record *record, PyObject *task);
+/* Writes `at` of a running task from the frames of its step, from the inside out. */
+void paths_update_running(struct record *record, _PyInterpreterFrame *const *frames, size_t count);
 
 /* The site of a place in code; 0 where there is no room. */
 uint32_t paths_site(const struct cpy_place *place);

@@ -2,9 +2,9 @@
 /*
  * See stack.h. A suspended chain is followed from coroutine to coroutine; between two slices a
  * strong reference keeps the place, and a step taken meanwhile (the record counts them) makes
- * reading begin anew. A running chain is read in one slice from the stack of the thread that runs
- * it, since its frames are gone as soon as the GIL is given back; there only the innermost frames
- * show locals.
+ * reading begin anew. Of a running chain the thread is looked for first; then it is read from the
+ * thread's stack within the slice, since its frames are gone as soon as the GIL is given back.
+ * There only the innermost frames show locals.
  */
 #include "agent/stack.h"
 
@@ -112,23 +112,47 @@ last_part(const char *dotted)
 }
 
 /*
- * The frames of a running chain, read from the inside out for as long as a slice may last, and put
- * the right way round afterwards.
+ * Looks for the thread that runs a coroutine, for half of a slice; the rest is for reading. 0:
+ * there are more to be looked at; 1: its frames from the inside out, none where no thread has it.
  */
-static void
-write_running(struct stack *stack, PyObject *coro, uint64_t start, uint64_t max_ns)
+static int
+find_running(struct stack *stack, PyObject *coro, uint64_t start, uint64_t max_ns,
+    _PyInterpreterFrame *const **ret_frames, size_t *ret_count)
 {
-    _PyInterpreterFrame *frames[CPY_CHAIN_MAX];
+    const _PyInterpreterFrame *root = cpyv_gen_frame((PyGenObject *)coro);
+    PyThreadState *thread;
+    while ((thread = cpy_thread_next(&stack->walk)) != NULL) {
+        size_t count;
+        *ret_frames = cpy_thread_frames(thread, &count);
+        for (size_t i = 0; i < count; i++) {
+            if ((*ret_frames)[i] == root) {
+                *ret_count = i + 1;
+                return 1;
+            }
+        }
+        if (ticks_since_ns(start) > max_ns / 2) {
+            cpy_thread_resume(&stack->walk);
+            return 0;
+        }
+    }
+    *ret_count = 0;
+    return 1;
+}
+
+/* Reads as many frames as the slice has time for, and puts them the right way round afterwards. */
+static void
+write_running(struct stack *stack, _PyInterpreterFrame *const *frames, size_t count, uint64_t start,
+    uint64_t max_ns)
+{
     uint32_t ends[CPY_CHAIN_MAX + 1] = {0};
     size_t read = 0;
     struct json_out whole = stack->out;
     struct buf buf;
-    size_t count = cpy_running_frames(coro, frames, CPY_CHAIN_MAX);
 
     buf_init(&buf, whole.buf->max);
-    while (read < count && (read == 0 || ticks_since_ns(start) < max_ns)) {
+    while (read < count && read < CPY_CHAIN_MAX && (read == 0 || ticks_since_ns(start) < max_ns)) {
         json_out_init(&stack->out, &buf);
-        write_frame(stack, frames[count - 1 - read], read < RUNNING_LOCALS);
+        write_frame(stack, frames[read], read < RUNNING_LOCALS);
         ends[++read] = (uint32_t)buf.len;
     }
     stack->out = whole;
@@ -137,7 +161,7 @@ write_running(struct stack *stack, PyObject *coro, uint64_t start, uint64_t max_
             json_out_raw(&stack->out, buf.data + ends[i], ends[i + 1] - ends[i]);
     if (count == 0)
         stack->reason = "it runs, and no thread's stack shows it";
-    else if (read < count || count == CPY_CHAIN_MAX)
+    else if (read < count)
         stack->reason = "too much for one look: only the innermost frames are shown";
     buf_done(&buf);
 }
@@ -193,13 +217,18 @@ stack_slice(struct stack *stack, uint64_t max_ns)
             return finish(stack, state_name(stack->index));
         }
         begin(stack, record);
+        stack->walk = (struct cpy_threads){0};
     }
     PyObject *coro = task != NULL ? cpy_task_field(task, cpy_layout.coro) : NULL;
     if (coro == NULL)
         return finish(stack, state_name(stack->index));
     if (cpy_is_gen(coro) && cpyv_gen_executing((PyGenObject *)coro)) {
+        _PyInterpreterFrame *const *frames = NULL;
+        size_t count = 0;
+        if (find_running(stack, coro, start, max_ns, &frames, &count) == 0)
+            return 0;
         begin(stack, record);
-        write_running(stack, coro, start, max_ns);
+        write_running(stack, frames, count, start, max_ns);
         return finish(stack, state_name(stack->index));
     }
     if (write_suspended(stack, stack->next != NULL ? stack->next : coro, start, max_ns) == 0)

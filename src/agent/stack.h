@@ -14,11 +14,12 @@
 
 /* A chain that is being read, slice by slice. */
 struct stack {
-    uint64_t task;   /* id */
-    uint32_t index;  /* of its record */
-    uint64_t step;   /* the task's number of steps when reading began */
-    PyObject *next;  /* strong: where the next slice goes on; NULL: at the coroutine */
-    unsigned frames; /* written so far */
+    uint64_t task;           /* id */
+    uint32_t index;          /* of its record */
+    uint64_t step;           /* the task's number of steps when reading began */
+    PyObject *next;          /* strong: where the next slice goes on; NULL: at the coroutine */
+    struct cpy_threads walk; /* threads looked at for a running chain */
+    unsigned frames;         /* written so far */
     unsigned restarts;
     bool begun, done;
     struct json_out out;

@@ -208,3 +208,58 @@ sys.stdin.readline()
         assert client.rows() and {row["loop"] for row in client.rows()} <= set(loops)
         service.tell()
         assert service.wait() == 0
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_places_in_many_threads(python, when):
+    """Tasks in a step show where it stands, whether or not the agent saw it begin."""
+    count = 150
+    with inline(python, """
+import threading
+COUNT, WHEN = %d, "%s"
+go_on, up = threading.Event(), threading.Barrier(COUNT + 1)
+
+def blocked():
+    go_on.wait()
+
+def deeper(depth):
+    return deeper(depth - 1) if depth else blocked()
+
+async def main(n):
+    await asyncio.sleep(0)
+    up.wait()
+    deeper(n)
+    await asyncio.sleep(0)
+
+if WHEN == "before":
+    assert looptop.start()
+threading.stack_size(512 * 1024)
+threads = [threading.Thread(target=asyncio.run, args=(main(n),)) for n in range(COUNT)]
+threads += [threading.Thread(target=go_on.wait) for _ in range(50)]
+for each in threads:
+    each.start()
+up.wait()
+if WHEN == "after":
+    assert looptop.start()
+print("READY", flush=True)
+sys.stdin.readline()
+go_on.set()
+for each in threads:
+    each.join()
+""" % (count, when)) as service:
+        service.expect("READY")
+        client = service.client()
+
+        def places():
+            return [(row["state"], row["at"] and row["at"][2]) for row in client.rows()]
+        wait_for(lambda: places() == [("run", "blocked")] * count, what=r"%d blocked tasks" % count)
+        depths = set()
+        for row in client.rows()[::10]:
+            stack = client.call("stack", id=row["id"])
+            functions = [frame["function"] for frame in stack["frames"]]
+            functions = functions[:functions.index("blocked") + 1]
+            assert functions[0] == "main" and set(functions[1:-1]) == {"deeper"}, functions
+            depths.add(len(functions))
+        assert len(depths) == count // 10
+        service.tell()
+        assert service.wait() == 0

@@ -42,6 +42,7 @@
 #define CPY_CHAIN_MAX 1024  /* frames of one await chain that are followed */
 #define CPY_CALLERS_MAX 64  /* frames looked at for a creation site */
 #define CPY_THREAD_MAX 4096 /* thread states looked at */
+#define CPY_FRAMES_MAX 8192 /* frames of one thread looked at */
 
 /* state of a Future or Task: fut_state of Modules/_asynciomodule.c */
 enum cpy_task_state { CPY_PENDING, CPY_CANCELLED, CPY_FINISHED };
@@ -172,10 +173,31 @@ struct cpy_place {
 int cpy_caller(PyObject *const *skip, size_t skips, struct cpy_place *ret_place);
 
 /*
- * The frames of whatever thread runs the generator root, outermost (root's own) first, at most max.
- * Returns how many, 0 when root is not running anywhere.
+ * A walk through the thread states, newest first; all 0 at its beginning. When the GIL was given
+ * back it is resumed, and goes on where it was, whatever threads have come and gone.
  */
-size_t cpy_running_frames(PyObject *root, _PyInterpreterFrame **ret_frames, size_t max);
+struct cpy_threads {
+    PyThreadState *at; /* the last one; NULL: to be found again */
+    uint64_t id;       /* … and its id */
+    unsigned seen;
+};
+
+/* The next one, NULL at the end. */
+PyThreadState *cpy_thread_next(struct cpy_threads *walk);
+void cpy_thread_resume(struct cpy_threads *walk);
+
+/*
+ * The frames of a thread from the inside out, those without code among them. Valid until the next
+ * call, or until the GIL is given back.
+ */
+_PyInterpreterFrame *const *cpy_thread_frames(PyThreadState *ts, size_t *ret_count);
+
+/* Whether a frame is a generator's or coroutine's. */
+static inline bool
+cpy_frame_of_gen(const _PyInterpreterFrame *frame)
+{
+    return frame->owner == FRAME_OWNED_BY_GENERATOR;
+}
 
 /*
  * Codes that are watched call `died` when they are freed: a slot of the code object's own, meant
@@ -208,9 +230,6 @@ void cpy_population(
  * that stands on it moves on.
  */
 void cpy_population_leave(struct cpy_cursor *cursor, PyObject *task);
-
-/* Calls visit for each loop that a thread runs, with nothing known of its thread. */
-void cpy_running_loops(void (*visit)(PyObject *loop, void *arg), void *arg);
 
 /* The exception in flight as one object with its traceback, strong; it is in flight no more. */
 PyObject *cpy_take_exception(void);

@@ -73,45 +73,38 @@ cpy_caller(PyObject *const *skip, size_t skips, struct cpy_place *ret_place)
     return 0;
 }
 
-/* Frames from the top of one thread down to root's; 0 when root's is not among them. */
-static size_t
-frames_above(
-    PyThreadState *ts, const _PyInterpreterFrame *root, _PyInterpreterFrame **frames, size_t max)
+PyThreadState *
+cpy_thread_next(struct cpy_threads *walk)
 {
-    size_t depth = 0;
-    _PyInterpreterFrame *frame = cpyv_top_frame(ts);
-    for (; frame != NULL && frame != root && depth < CPY_CHAIN_MAX * 8; frame = frame->previous)
-        depth++;
-    if (frame == NULL || frame != root)
-        return 0;
-
-    /* keep the innermost ones where there are too many: they tell what runs */
-    size_t count = 0;
-    frame = cpyv_top_frame(ts);
-    for (size_t i = 0; i <= depth && count < max; i++, frame = frame->previous)
-        if (cpyv_frame_code(frame) != NULL)
-            frames[count++] = frame;
-    for (size_t i = 0; i < count / 2; i++) {
-        _PyInterpreterFrame *swap = frames[i];
-        frames[i] = frames[count - 1 - i];
-        frames[count - 1 - i] = swap;
-    }
-    return count;
+    PyThreadState *ts = walk->at != NULL ? PyThreadState_Next(walk->at)
+                                         : PyInterpreterState_ThreadHead(PyInterpreterState_Get());
+    /* a new one is put before the others and has the largest id */
+    while (ts != NULL && walk->seen > 0 && ts->id >= walk->id)
+        ts = PyThreadState_Next(ts);
+    if (ts == NULL || walk->seen == CPY_THREAD_MAX)
+        return NULL;
+    walk->at = ts;
+    walk->id = ts->id;
+    walk->seen++;
+    return ts;
 }
 
-size_t
-cpy_running_frames(PyObject *root, _PyInterpreterFrame **ret_frames, size_t max)
+void
+cpy_thread_resume(struct cpy_threads *walk)
 {
-    if (!cpy_is_gen(root) || !cpyv_gen_executing((PyGenObject *)root))
-        return 0;
-    const _PyInterpreterFrame *frame = cpyv_gen_frame((PyGenObject *)root);
-    PyThreadState *ts = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
-    for (int i = 0; ts != NULL && i < CPY_THREAD_MAX; i++, ts = PyThreadState_Next(ts)) {
-        size_t count = frames_above(ts, frame, ret_frames, max);
-        if (count > 0)
-            return count;
-    }
-    return 0;
+    walk->at = NULL;
+}
+
+_PyInterpreterFrame *const *
+cpy_thread_frames(PyThreadState *ts, size_t *ret_count)
+{
+    static _PyInterpreterFrame *frames[CPY_FRAMES_MAX];
+    size_t count = 0;
+    _PyInterpreterFrame *frame = cpyv_top_frame(ts);
+    for (; frame != NULL && count < CPY_FRAMES_MAX; frame = frame->previous)
+        frames[count++] = frame;
+    *ret_count = count;
+    return frames;
 }
 
 static Py_ssize_t extra_index = -1;

@@ -161,14 +161,3 @@ cpy_population_leave(struct cpy_cursor *cursor, PyObject *task)
 }
 
 #endif
-
-void
-cpy_running_loops(void (*visit)(PyObject *loop, void *arg), void *arg)
-{
-    PyThreadState *ts = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
-    for (int i = 0; ts != NULL && i < CPY_THREAD_MAX; i++, ts = PyThreadState_Next(ts)) {
-        PyObject *loop = cpyv_running_loop(ts);
-        if (loop != NULL)
-            visit(loop, arg);
-    }
-}
