@@ -2,8 +2,8 @@
 /*
  * The full-screen program's own state, shared by tui.c (loop and drawing), tui_link.c (connection),
  * tui_request.c (requests and answers), tui_table.c (which rows to ask for), tui_find.c (search),
- * tui_key.c (keys and what they do), tui_cancel.c (what is to be cancelled) and tui_save.c (save,
- * copy). Nobody else includes this.
+ * tui_key.c (keys and what they do), tui_tag.c (tagging), tui_cancel.c (what is to be cancelled) and
+ * tui_save.c (save, copy). Nobody else includes this.
  */
 #ifndef LOOPTOP_CLIENT_TUI_IMPL_H
 #define LOOPTOP_CLIENT_TUI_IMPL_H
@@ -33,6 +33,7 @@ enum request_kind {
     REQUEST_CANCEL,
     REQUEST_FIND_PLACE,
     REQUEST_FIND,
+    REQUEST_TAG, /* all tasks that match the filter */
     REQUESTS
 };
 
@@ -131,6 +132,8 @@ void tui_table_refused(
     struct tui *tui, const struct request *request, int64_t code, const char *text, int column);
 void tui_table_subscribed(struct tui *tui, const struct asked *asked, const struct cJSON *result);
 bool tui_table_ask(struct tui *tui, enum request_kind kind, const struct task_query *query);
+/* Whether the rows in hand are all that match, as the table is filtered now. */
+bool tui_table_whole(const struct tui *tui);
 
 /* tui_find.c */
 void tui_find_start(struct tui *tui, const char *text, int step);
@@ -143,6 +146,11 @@ void tui_key(struct tui *tui, int key);
 /* Once the first rows have come, and no popup is over them: does what was pressed before. */
 void tui_key_early(struct tui *tui);
 void tui_open_popup(struct tui *tui, const struct view_ops *ops);
+
+/* tui_tag.c */
+void tui_tag(struct tui *tui); /* the selected task; the cursor moves on */
+void tui_tag_matching(struct tui *tui);
+void tui_tag_take(struct tui *tui, const struct cJSON *result);
 
 /* tui_cancel.c */
 void tui_cancel_ask(struct tui *tui);

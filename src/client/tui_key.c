@@ -152,27 +152,6 @@ do_sort(struct tui *tui, int column)
     tui_table_changed(tui);
 }
 
-/* The row of the task may be out of sight: what it is called is known all the same. */
-static void
-do_tag(struct tui *tui)
-{
-    struct model *model = &tui->model;
-    const struct tag *one = &model->selected;
-
-    if (one->id == 0) {
-        model_note(model, NOTE_INFO, "no task is selected");
-        return;
-    }
-    if (tags_toggle(&model->tags, one) < 0)
-        model_note(model, NOTE_WARNING, "no more than %d tasks can be tagged", LOOPTOP_CANCEL_MAX);
-    else if (model->window.away >= 0)
-        model_note(model, NOTE_INFO, "%s task %llu \"%s\", which is out of sight",
-            tags_has(&model->tags, one->id) ? "tagged" : "untagged", (unsigned long long)one->id,
-            one->name);
-    if (model->window.away < 0)
-        window_move(&model->window, &model->page, 1);
-}
-
 static void
 do_pause(struct tui *tui)
 {
@@ -206,7 +185,7 @@ do_move(struct tui *tui, const struct action *action)
         window_follow(window, page, !window->follow);
         break;
     case ACTION_TAG:
-        do_tag(tui);
+        tui_tag(tui);
         break;
     default:
         return false;
@@ -280,6 +259,9 @@ do_rest(struct tui *tui, const struct action *action)
     case ACTION_HIDE_COLUMN:
         model->hidden_columns ^= 1u << action->amount;
         break;
+    case ACTION_TAG_MATCHING:
+        tui_tag_matching(tui);
+        break;
     case ACTION_UNTAG_ALL:
         tags_clear(&model->tags);
         break;
@@ -317,6 +299,7 @@ keep_early(struct tui *tui, const struct action *action, int key)
     case ACTION_LAST:
     case ACTION_FOLLOW:
     case ACTION_TAG:
+    case ACTION_TAG_MATCHING:
     case ACTION_OPEN:
         if (tui->early_count < TUI_EARLY_KEYS)
             tui->early[tui->early_count++] = key;

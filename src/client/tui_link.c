@@ -145,7 +145,8 @@ notice_silence(struct tui *tui)
         [REQUEST_MEMORY] = "memory",
         [REQUEST_ROW] = "the task",
         [REQUEST_FIND_PLACE] = "what is searched",
-        [REQUEST_FIND] = "what is searched"};
+        [REQUEST_FIND] = "what is searched",
+        [REQUEST_TAG] = "the tasks to tag"};
     struct link *link = &tui->model.link;
     const struct request *request = oldest_request(tui);
     uint64_t interval = (uint64_t)(tui->options->delay_s * 1e9);

@@ -254,6 +254,9 @@ take_result(struct tui *tui, const struct request *request, const cJSON *result)
     case REQUEST_FIND:
         tui_find_take(tui, result);
         break;
+    case REQUEST_TAG:
+        tui_tag_take(tui, result);
+        break;
     default:
         break;
     }

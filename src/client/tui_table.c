@@ -52,6 +52,15 @@ tui_table_ask(struct tui *tui, enum request_kind kind, const struct task_query *
     return true;
 }
 
+bool
+tui_table_whole(const struct tui *tui)
+{
+    const struct task_page *page = &tui->model.page;
+
+    return tui->model.have_page && tui->good_generation == tui->generation && page->offset == 0 &&
+           page->count == page->matched;
+}
+
 /* The query for what is on the screen; while paused, for as much as one answer holds. */
 static struct task_query
 wanted_query(const struct tui *tui)

@@ -57,16 +57,10 @@ tags_has(const struct tags *tags, uint64_t id)
 }
 
 int
-tags_toggle(struct tags *tags, const struct tag *tag)
+tags_add(struct tags *tags, const struct tag *tag)
 {
-    size_t place = find(tags, tag->id);
-
-    if (place < tags->count) {
-        tags->count--;
-        memmove(
-            &tags->tags[place], &tags->tags[place + 1], (tags->count - place) * sizeof *tags->tags);
+    if (tags_has(tags, tag->id))
         return 0;
-    }
     if (tags->count == LOOPTOP_CANCEL_MAX)
         return -E2BIG;
     if (tags->count == tags->cap) {
@@ -78,6 +72,19 @@ tags_toggle(struct tags *tags, const struct tag *tag)
         tags->cap = cap;
     }
     tags->tags[tags->count++] = *tag;
+    return 0;
+}
+
+int
+tags_toggle(struct tags *tags, const struct tag *tag)
+{
+    size_t place = find(tags, tag->id);
+
+    if (place == tags->count)
+        return tags_add(tags, tag);
+    tags->count--;
+    memmove(
+        &tags->tags[place], &tags->tags[place + 1], (tags->count - place) * sizeof *tags->tags);
     return 0;
 }
 

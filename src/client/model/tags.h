@@ -29,7 +29,10 @@ void tag_of(const struct task_row *row, struct tag *ret_tag);
 
 bool tags_has(const struct tags *tags, uint64_t id);
 
-/* Marks or unmarks. 0, -ENOMEM, -E2BIG: LOOPTOP_CANCEL_MAX are marked already. */
+/* Marks; once is enough. 0, -ENOMEM, -E2BIG: LOOPTOP_CANCEL_MAX are marked already. */
+int tags_add(struct tags *tags, const struct tag *tag);
+
+/* Marks, or unmarks what is marked. As tags_add. */
 int tags_toggle(struct tags *tags, const struct tag *tag);
 
 void tags_clear(struct tags *tags);

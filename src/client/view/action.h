@@ -33,6 +33,7 @@ enum action_kind {
     ACTION_HIDE_COLUMN, /* show or hide column amount of the table */
     ACTION_FOLLOW,      /* the screen goes with the selected task, or no more */
     ACTION_TAG,
+    ACTION_TAG_MATCHING, /* all that the filter leaves */
     ACTION_UNTAG_ALL,
     ACTION_FILTER,
     ACTION_FIND,

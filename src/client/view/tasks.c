@@ -42,6 +42,7 @@ static const struct binding bindings[] = {
     {{KEYS_LEFT}, ACTION_COLUMNS, -1, 0, "", "scroll columns"},
     {{KEYS_RIGHT}, ACTION_COLUMNS, 1, 0, "", NULL},
     {{KEYS_SPACE}, ACTION_TAG, 0, 6, "tag", "tag or untag the task"},
+    {{'*'}, ACTION_TAG_MATCHING, 0, 9, "tag all", "tag all live tasks that match the filter"},
     {{'U'}, ACTION_UNTAG_ALL, 0, 0, "", "untag all"},
     {{'x', KEYS_F9}, ACTION_ASK_CANCEL, 0, 4, "cancel",
         "cancel the tagged tasks, or the selected one; asks first"},
