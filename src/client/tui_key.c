@@ -259,6 +259,10 @@ do_rest(struct tui *tui, const struct action *action)
     case ACTION_HIDE_COLUMN:
         model->hidden_columns ^= 1u << action->amount;
         break;
+    case ACTION_FINISHED:
+        model->query.finished = !model->query.finished;
+        tui_table_changed(tui);
+        break;
     case ACTION_TAG_MATCHING:
         tui_tag_matching(tui);
         break;

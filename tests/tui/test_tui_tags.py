@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Tagging all tasks that match."""
+"""Tagging all tasks that match, and hiding those that have ended."""
 
 import re
 
@@ -100,3 +100,19 @@ def test_before_the_first_rows():
         term.wait("reading tasks")
         term.type("*")
         term.wait("57 tasks tagged")
+
+
+def test_ended_ones_are_hidden_and_shown(small):
+    with small.open("-s", "id,-", rows=40) as term:
+        term.wait(r"57 tasks \+ 3 ended")
+        term.wait("✗ FAIL")
+        term.keys("H")
+        term.wait("57 tasks, ended hidden")
+        term.wait_gone("FAIL|DONE|CNCLD")
+        filtered(term, "id<30")
+        term.wait("26 of 57, ended hidden")
+        term.keys("Escape", "H")
+        term.wait(r"57 tasks \+ 3 ended")
+        term.wait("✗ FAIL")
+    with small.open("--no-finished") as term:
+        term.wait("57 tasks, ended hidden")

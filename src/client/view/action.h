@@ -35,6 +35,7 @@ enum action_kind {
     ACTION_TAG,
     ACTION_TAG_MATCHING, /* all that the filter leaves */
     ACTION_UNTAG_ALL,
+    ACTION_FINISHED, /* hide or show tasks that have ended */
     ACTION_FILTER,
     ACTION_FIND,
     ACTION_FIND_NEXT, /* amount: +1 next, -1 previous */

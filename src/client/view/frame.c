@@ -107,11 +107,15 @@ static void
 count_words(const struct model *model, char *out, size_t size)
 {
     unsigned long long total = model->page.total, live = total;
+    const char *hidden = model->query.finished ? "" : ", ended hidden";
 
     if (model->status.tasks < total)
         live = model->status.tasks;
     if (model->query.filter)
-        snprintf(out, size, "%llu of %llu", (unsigned long long)model->page.matched, total);
+        snprintf(out, size, "%llu of %llu%s", (unsigned long long)model->page.matched,
+            *hidden ? live : total, hidden);
+    else if (*hidden)
+        snprintf(out, size, "%llu task%s%s", live, WORDS_PLURAL(live), hidden);
     else if (live < total)
         snprintf(out, size, "%llu task%s + %llu ended", live, WORDS_PLURAL(live), total - live);
     else

@@ -34,6 +34,7 @@ static const struct binding bindings[] = {
     {{'n'}, ACTION_FIND_NEXT, 1, 0, "", "next and previous found"},
     {{'N'}, ACTION_FIND_NEXT, -1, 0, "", NULL},
     {{'\\', KEYS_F4}, ACTION_FILTER, 0, 5, "filter", "show only tasks that match"},
+    {{'H'}, ACTION_FINISHED, 0, 9, "ended", "hide or show tasks that have ended"},
     {{KEYS_F6}, ACTION_SORT_MENU, 0, 7, "sort", "choose the column to sort by"},
     {{'<'}, ACTION_SORT_STEP, -1, 0, "", "sort by the column beside"},
     {{'>'}, ACTION_SORT_STEP, 1, 0, "", NULL},
