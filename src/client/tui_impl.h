@@ -2,8 +2,8 @@
 /*
  * The full-screen program's own state, shared by tui.c (loop and drawing), tui_link.c (connection),
  * tui_request.c (requests and answers), tui_table.c (which rows to ask for), tui_find.c (search),
- * tui_key.c (keys and what they do), tui_tag.c (tagging), tui_cancel.c (what is to be cancelled) and
- * tui_save.c (save, copy). Nobody else includes this.
+ * tui_key.c (keys and what they do), tui_tag.c (tagging), tui_cancel.c (what is to be cancelled)
+ * and tui_save.c (save, copy). Nobody else includes this.
  */
 #ifndef LOOPTOP_CLIENT_TUI_IMPL_H
 #define LOOPTOP_CLIENT_TUI_IMPL_H

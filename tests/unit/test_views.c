@@ -239,6 +239,52 @@ columns_fit(void **state)
     assert_true(layout.more_left && !layout.more_right);
 }
 
+/* Nothing is drawn there. */
+static bool
+is_blank(const struct surface *surface, int x, int y)
+{
+    return strcmp(surface_at(surface, x, y)->text, " ") == 0;
+}
+
+/* Where a word stands in a line, -1: nowhere. */
+static int
+column_of(const struct surface *surface, const char *word, int y)
+{
+    for (int x = 0; x + (int)strlen(word) <= surface->cols; x++) {
+        int n = 0;
+        while (word[n] && surface_at(surface, x + n, y)->text[0] == word[n])
+            n++;
+        if (!word[n])
+            return x;
+    }
+    return -1;
+}
+
+/* No key reaches into the column of what keys do, at any width and on any page. */
+static void
+help_keeps_its_columns(void **state)
+{
+    static const int widths[] = {40, 60, 80, 100, 120};
+    struct surface surface;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
+        int rows = 400, indent;
+        assert_int_equal(surface_init(&surface, widths[i], rows, false), 0);
+        assert_int_equal(view_open(&view, &help_view, &model), 0);
+        view_resize(&view, &model, widths[i], rows);
+        view_draw(&view, &model, &surface, (struct rect){0, 0, widths[i], rows});
+        indent = column_of(&surface, "pause", 2);
+        assert_true(indent > 0);
+        for (int y = 2; y < rows - 1; y++)
+            if (surface_at(&surface, 2, y)->role != ROLE_BOX_TITLE &&
+                !is_blank(&surface, indent, y))
+                assert_true(is_blank(&surface, indent - 1, y));
+        view_close(&view);
+        surface_done(&surface);
+    }
+}
+
 static bool
 has_column(const struct table_layout *layout, int column)
 {
@@ -318,6 +364,7 @@ main(void)
         cmocka_unit_test(columns_fit),
         cmocka_unit_test(the_sorted_column_is_always_seen),
         cmocka_unit_test(what_is_left_over_goes_to_names_first),
+        cmocka_unit_test(help_keeps_its_columns),
     };
 
     fixture_model(&model, 50);

@@ -83,8 +83,7 @@ tags_toggle(struct tags *tags, const struct tag *tag)
     if (place == tags->count)
         return tags_add(tags, tag);
     tags->count--;
-    memmove(
-        &tags->tags[place], &tags->tags[place + 1], (tags->count - place) * sizeof *tags->tags);
+    memmove(&tags->tags[place], &tags->tags[place + 1], (tags->count - place) * sizeof *tags->tags);
     return 0;
 }
 

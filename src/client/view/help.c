@@ -11,7 +11,7 @@
 #include "client/view/words.h"
 #include "looptop/version.h"
 
-#define KEYS_COLS 26
+#define KEYS_COLS 26    /* at most; less on narrow screens */
 #define LINES_MAX 10000 /* more than there are */
 #define TWO_COLUMNS 160 /* from this width on */
 #define GAP_COLS 3      /* between them */
@@ -61,46 +61,73 @@ struct page {
     int scroll, lines;
 };
 
+/* Draws n bytes of a text into the line that is being made, where that is seen. */
 static void
-put_line(struct page *page, enum role role, const char *keys, int indent, const char *words, int n)
+put_text(struct page *page, int x, enum role role, const char *text, int n)
 {
-    int y = page->area.y + page->lines++ - page->scroll;
+    int y = page->area.y + page->lines - page->scroll;
 
-    if (!page->surface || y < page->area.y || y >= page->area.y + page->area.h)
-        return;
-    surface_fit(page->surface, page->area.x, y, page->area.w, FIT_START, role, keys);
-    surface_printf(page->surface, page->area.x + indent, y, ROLE_DEFAULT, "%.*s", n, words);
+    if (page->surface && y >= page->area.y && y < page->area.y + page->area.h)
+        surface_printf(page->surface, page->area.x + x, y, role, "%.*s", n, text);
 }
 
-/* How many bytes of the words, which are ASCII but for some signs, go into a line. */
+/* How many bytes of the text go into a line: whole words, where one fits. */
 static int
-line_bytes(const char *words, int columns)
+line_bytes(const char *text, int columns)
 {
-    int n = (int)strlen(words), space;
+    int all = (int)strlen(text), n = 0;
 
-    if (n <= columns || columns <= 0)
-        return n;
-    for (space = columns; space > 0 && words[space] != ' '; space--)
-        ;
-    return space > 0 ? space : n;
+    while (n < all) {
+        struct glyph glyph;
+        int step = (int)glyph_next(text + n, (size_t)(all - n), false, &glyph);
+        if (glyph.width > columns)
+            break;
+        columns -= glyph.width;
+        n += step;
+    }
+    for (int space = n; n < all && space > 0; space--)
+        if (text[space] == ' ')
+            return space;
+    return n > 0 ? n : all;
 }
 
-/* Keys and what they do, in as many lines as it takes. */
+/* The same of keys, which are told apart at a comma. */
+static int
+keys_bytes(const char *keys, int columns)
+{
+    int n = line_bytes(keys, columns);
+
+    for (int i = n; keys[n] && i > 0; i--)
+        if (keys[i - 1] == ',')
+            return i;
+    return n;
+}
+
+static void
+help_title(struct page *page, const char *title)
+{
+    put_text(page, 0, ROLE_BOX_TITLE, title, (int)strlen(title));
+    page->lines++;
+}
+
+/* Keys and what they do, each in a column of its own and in as many lines as it takes. */
 static void
 help_line(struct page *page, enum role role, const char *keys, const char *words)
 {
-    int least = glyph_columns(keys, false, page->area.w) + 1;
-    int indent = page->area.w < 3 * KEYS_COLS ? page->area.w / 3 : KEYS_COLS;
+    int indent = page->area.w * 3 / 8;
 
-    if (least > indent)
-        indent = least;
-    do {
-        int n = line_bytes(words, page->area.w - indent);
-        put_line(page, role, keys, indent, words, n);
+    if (indent > KEYS_COLS)
+        indent = KEYS_COLS;
+    while (*keys || *words) {
+        int k = keys_bytes(keys, indent - 1), n = line_bytes(words, page->area.w - indent);
+        put_text(page, 0, role, keys, k);
+        put_text(page, indent, ROLE_DEFAULT, words, n);
+        page->lines++;
+        keys += k;
+        keys += *keys == ' ';
         words += n;
         words += *words == ' ';
-        keys = "";
-    } while (*words);
+    }
 }
 
 static void
@@ -108,32 +135,32 @@ help_bindings(struct page *page, const char *title, struct bindings table)
 {
     char keys[96];
 
-    help_line(page, ROLE_BOX_TITLE, title, "");
+    help_title(page, title);
     for (size_t i = 0; i < table.count; i++) {
         if (!table.rows[i].help)
             continue;
         binding_keys(table, i, keys, sizeof keys);
         help_line(page, ROLE_STRONG, keys, table.rows[i].help);
     }
-    help_line(page, ROLE_DEFAULT, "", "");
+    help_title(page, "");
 }
 
 static void
 help_states(struct page *page)
 {
-    help_line(page, ROLE_BOX_TITLE, "States and signs", "");
+    help_title(page, "States and signs");
     for (int i = 0; i < LOOPTOP_STATES; i++)
         help_line(page, words_state_role((enum looptop_state)i), words_state((enum looptop_state)i),
             state_words[i]);
     for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
         help_line(page, ROLE_STRONG, signs[i][0], signs[i][1]);
-    help_line(page, ROLE_DEFAULT, "", "");
+    help_title(page, "");
 }
 
 static void
 help_filter(struct page *page)
 {
-    help_line(page, ROLE_BOX_TITLE, "Filter and find", "");
+    help_title(page, "Filter and find");
     for (size_t i = 0; i < sizeof filter_lines / sizeof *filter_lines; i++)
         help_line(page, ROLE_STRONG, filter_lines[i][0], filter_lines[i][1]);
 }
