@@ -20,6 +20,7 @@
 #include "client/screen/keys.h"
 #include "client/screen/tty_guard.h"
 #include "client/theme/load.h"
+#include "client/top.h"
 #include "client/tui_impl.h"
 #include "common/clock.h"
 
@@ -158,6 +159,20 @@ run(struct tui *tui)
     }
 }
 
+/* In one line, without directories; all is said on stderr. */
+static void
+note_faults(struct model *model, const struct theme_faults *faults)
+{
+    const char *text = faults->text[0], *slash = memrchr(text, '/', strcspn(text, ":"));
+    char more[32] = "";
+
+    if (faults->count == 0)
+        return;
+    if (faults->count > 1)
+        snprintf(more, sizeof more, " (and %u more)", faults->count - 1);
+    model_note(model, NOTE_WARNING, "theme %s%s", slash ? slash + 1 : text, more);
+}
+
 /* NO_COLOR counts where no option says otherwise. */
 static enum color_mode
 wanted_color(const struct tui_options *options)
@@ -173,18 +188,13 @@ static int
 load_themes(struct tui *tui)
 {
     const char *name = tui->options->theme ? tui->options->theme : "default";
-    char note[256];
-    unsigned wrong = 0, unused;
+    struct theme_faults faults, unused;
 
-    int error = theme_load(name, &tui->theme, &wrong, note, sizeof note);
-    if (error < 0) {
-        fprintf(stderr, "looptop: theme \"%s\": %s\n", name,
-            error == -ENOENT ? "there is none of this name" : strerror(-error));
+    int error = top_theme(name, &tui->theme, &faults);
+    if (error < 0)
         return error;
-    }
-    if (wrong > 0)
-        model_note(&tui->model, NOTE_WARNING, "theme: %s%s", note, wrong > 1 ? " (and more)" : "");
-    return theme_load("mono", &tui->mono, &unused, note, sizeof note);
+    note_faults(&tui->model, &faults);
+    return theme_load("mono", &tui->mono, &unused);
 }
 
 static int

@@ -110,6 +110,16 @@ take_option(const struct verb *verb, int c, struct top_request *request)
     }
 }
 
+/* Frames of text have no colours, but a theme that is wrong is told all the same. */
+static int
+check_theme(const char *name)
+{
+    struct theme theme;
+    struct theme_faults faults;
+
+    return !name || top_theme(name, &theme, &faults) == 0 ? VERB_DONE : VERB_USAGE;
+}
+
 static int
 run(const struct verb *verb, int argc, char **argv)
 {
@@ -126,7 +136,10 @@ run(const struct verb *verb, int argc, char **argv)
         return status;
     if (!request.batch && (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)))
         return verb_misused(verb, "the full screen needs a terminal: use --batch without one");
-    status = verb_open_only(verb, argc, argv, &request.tui.pid, &conn);
+    if (request.batch)
+        status = check_theme(request.tui.theme);
+    if (status == VERB_DONE)
+        status = verb_open_only(verb, argc, argv, &request.tui.pid, &conn);
     if (status != VERB_DONE)
         return status;
     if (request.list.limit == 0)

@@ -149,11 +149,28 @@ def test_help_of_a_verb(verb):
     (["top", "-b", "-n", "0", "1"], ["'0'"]),
     (["top", "-b", "-d", "0.01", "1"], ["0.1s"]),
     (["top", "-b", "--color", "pink", "1"], ["pink"]),
+    (["top", "-b", "--theme", "nope", "1"], ["'nope'", "path"]),
+    (["top", "-b", "--theme", "/tmp", "1"], ["'/tmp'"]),
     (["demo", "x"], ["'x'"]),
     (["run"], ["command"]),
 ])
 def test_wrong_usage(arguments, words):
     assert_says(looptop(*arguments), 2, *words)
+
+
+def test_each_wrong_line_of_a_theme_is_told(start, tmp_path):
+    theme = tmp_path / "my.theme"
+    theme.write_text("style good green default\nblink all\nstyle goood 1 2\x1b\n")
+    done = looptop("top", "-b", "-n", "1", "--theme", str(theme), start().pid)
+    assert done.returncode == 0 and "lag" in done.stdout
+    assert done.stderr.split("\n") == [
+        "looptop: theme %s:1: no such colour: green" % theme,
+        "looptop: theme %s:2: unknown word: blink" % theme,
+        "looptop: theme %s:3: no such role: goood" % theme, ""]
+    theme.write_text("blink\n" * 100)
+    lines = looptop("top", "-b", "-n", "1", "--theme", str(theme), start().pid).stderr.split("\n")
+    assert len(lines) == 8 + 2
+    assert lines[-2] == "looptop: theme: 92 more lines are wrong"
 
 
 @pytest.mark.parametrize("verb", [["ps"], ["cancel", "--match"], ["top", "-b", "--filter"]])

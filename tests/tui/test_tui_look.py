@@ -100,6 +100,17 @@ def test_themes(agent):
         assert "no-such-theme" in term.stderr() and term.stderr().count("\n") == 1
 
 
+def test_a_theme_with_wrong_lines(agent, tmp_path):
+    """The first is said on the screen, all of them on the terminal that comes back."""
+    theme = tmp_path / "my.theme"
+    theme.write_text("inherit default\nblink\nstyle nobody 1 2\nstyle good 1\n")
+    with shown(agent, "--theme", str(theme), cols=120) as term:
+        term.wait(r"^ theme my\.theme:2: unknown word: blink \(and 2 more\)")
+        term.keys("q")
+        assert term.end() == 0
+        assert re.findall(r"my\.theme:(\d)", term.stderr()) == ["2", "3", "4"]
+
+
 def printed(term):
     """What the terminal was sent to show: no escape sequences, no movements."""
     return re.sub(rb"[\r\n\b\x0e\x0f\t]", b"", ESCAPES.sub(b"", term.raw()))

@@ -47,14 +47,12 @@ __lsan_default_suppressions(void)
 static int
 load_themes(void **state)
 {
-    char note[200];
-    unsigned wrong;
+    struct theme_faults faults;
 
     (void)state;
     setlocale(LC_CTYPE, "C.UTF-8");
-    assert_int_equal(
-        theme_load("themes/default.theme", &color_theme, &wrong, note, sizeof note), 0);
-    assert_int_equal(theme_load("themes/mono.theme", &mono_theme, &wrong, note, sizeof note), 0);
+    assert_int_equal(theme_load("themes/default.theme", &color_theme, &faults), 0);
+    assert_int_equal(theme_load("themes/mono.theme", &mono_theme, &faults), 0);
     return 0;
 }
 

@@ -164,16 +164,16 @@ built_in_is_as_the_file(const char *name)
 {
     struct theme_source source = {on_report, on_inherit, &reports};
     struct theme built = {0}, filed;
-    char path[64], note[200];
-    unsigned wrong = 99;
+    struct theme_faults faults;
+    char path[64];
     const char *text = theme_builtin(name);
 
     memset(&reports, 0, sizeof reports);
     assert_non_null(text);
     assert_int_equal(theme_parse(text, strlen(text), &source, &built), 0);
     snprintf(path, sizeof path, "themes/%s.theme", name);
-    assert_int_equal(theme_load(path, &filed, &wrong, note, sizeof note), 0);
-    assert_int_equal(wrong, 0);
+    assert_int_equal(theme_load(path, &filed, &faults), 0);
+    assert_int_equal(faults.count, 0);
     assert_memory_equal(&built, &filed, sizeof built);
 }
 
@@ -182,17 +182,16 @@ themes_that_come_along(void **state)
 {
     static const char *const names[] = {"default", "light", "high-contrast", "mono"};
     struct theme loaded;
-    char path[64], note[200];
-    unsigned wrong = 99;
+    struct theme_faults faults;
+    char path[64];
 
     (void)state;
     built_in_is_as_the_file("default");
     built_in_is_as_the_file("mono");
     for (size_t i = 0; i < 4; i++) {
         snprintf(path, sizeof path, "themes/%s.theme", names[i]);
-        assert_int_equal(theme_load(path, &loaded, &wrong, note, sizeof note), 0);
-        assert_string_equal(note, "");
-        assert_int_equal(wrong, 0);
+        assert_int_equal(theme_load(path, &loaded, &faults), 0);
+        assert_int_equal(faults.count, 0);
         /* a state is told apart by more than its colour, but also by that */
         assert_true(loaded.styles[ROLE_SELECTED].set && loaded.styles[ROLE_ALARM].set);
     }
@@ -202,14 +201,13 @@ static void
 loading_fails_cleanly(void **state)
 {
     struct theme loaded = {.styles[ROLE_GOOD].set = true};
-    char note[200];
-    unsigned wrong;
+    struct theme_faults faults;
 
     (void)state;
-    assert_true(theme_load("no-such-theme", &loaded, &wrong, note, sizeof note) < 0);
-    assert_true(theme_load(".hidden", &loaded, &wrong, note, sizeof note) < 0);
-    assert_true(theme_load("/dev/zero", &loaded, &wrong, note, sizeof note) < 0);
-    assert_true(theme_load("/tmp/", &loaded, &wrong, note, sizeof note) < 0);
+    assert_true(theme_load("no-such-theme", &loaded, &faults) < 0);
+    assert_true(theme_load(".hidden", &loaded, &faults) < 0);
+    assert_true(theme_load("/dev/zero", &loaded, &faults) < 0);
+    assert_true(theme_load("/tmp/", &loaded, &faults) < 0);
     assert_true(loaded.styles[ROLE_GOOD].set);
 }
 

@@ -18,10 +18,9 @@
 #define THEME_DIRS 3
 
 struct loading {
-    unsigned depth, wrong;
+    unsigned depth;
     const char *file;
-    char *note;
-    size_t note_size;
+    struct theme_faults faults;
 };
 
 static int load_named(struct loading *loading, const char *name, struct theme *theme);
@@ -30,9 +29,12 @@ static void
 on_report(void *arg, unsigned line, const char *text)
 {
     struct loading *loading = arg;
+    struct theme_faults *faults = &loading->faults;
 
-    if (loading->wrong++ == 0)
-        snprintf(loading->note, loading->note_size, "%s:%u: %s", loading->file, line, text);
+    if (faults->count < THEME_FAULTS_MAX)
+        snprintf(faults->text[faults->count], sizeof *faults->text, "%s:%u: %s", loading->file,
+            line, text);
+    faults->count++;
 }
 
 static int
@@ -132,18 +134,15 @@ load_named(struct loading *loading, const char *name, struct theme *theme)
 }
 
 int
-theme_load(
-    const char *name, struct theme *ret_theme, unsigned *ret_wrong, char *note, size_t note_size)
+theme_load(const char *name, struct theme *ret_theme, struct theme_faults *ret_faults)
 {
     struct theme theme = {0};
-    struct loading loading = {.note = note, .note_size = note_size};
+    struct loading loading = {0};
 
-    if (note_size > 0)
-        note[0] = '\0';
     int error = load_named(&loading, name, &theme);
     if (error < 0)
         return error;
     *ret_theme = theme;
-    *ret_wrong = loading.wrong;
+    *ret_faults = loading.faults;
     return 0;
 }

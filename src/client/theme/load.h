@@ -10,13 +10,19 @@
 
 #include "client/theme/theme.h"
 
+#define THEME_FAULTS_MAX 8 /* kept one by one */
+
+/* Lines that are wrong. */
+struct theme_faults {
+    unsigned count;                   /* of all of them */
+    char text[THEME_FAULTS_MAX][320]; /* the first ones, as "FILE:LINE: what" */
+};
+
 /*
- * Fills *ret_theme. 0; -ENOENT, -EINVAL (a bad name) or other -errno, and then nothing is written.
- * Lines that are wrong do not fail: their count goes to *ret_wrong and the first, as "FILE:LINE:
- * what", to note.
+ * Fills *ret_theme. 0; -ENOENT, -EINVAL (a bad name, or no file) or other -errno, and then nothing
+ * is written. Lines that are wrong do not fail: they are passed over and told in *ret_faults.
  */
-int theme_load(
-    const char *name, struct theme *ret_theme, unsigned *ret_wrong, char *note, size_t note_size);
+int theme_load(const char *name, struct theme *ret_theme, struct theme_faults *ret_faults);
 
 /* The built-in theme of a name as text, NULL: none. */
 const char *theme_builtin(const char *name);
