@@ -23,6 +23,7 @@
 #include "client/top.h"
 #include "client/tui_impl.h"
 #include "common/clock.h"
+#include "platform/proc.h"
 
 #define STATUS_DONE 0
 #define STATUS_USAGE 2
@@ -101,6 +102,8 @@ is_waiting(const struct tui *tui)
 {
     const struct model *model = &tui->model;
 
+    if (model->link.state == LINK_ENDED)
+        return frame_note_shown(model);
     return model->link.state != LINK_LIVE || !model->have_page ||
            model->status.gil_waiting_ns > MODEL_SILENT_NS || tui->subscribe_due_ns != 0 ||
            model->detail.asked_ns != 0 || frame_note_shown(model);
@@ -234,6 +237,7 @@ start(struct tui *tui, const struct tui_options *options)
     model->interval_s = options->delay_s;
     model->query = options->query;
     model_set_filter(model, options->query.filter ? options->query.filter : "");
+    (void)proc_start_ns(NULL, options->pid, &tui->start_ns);
     process_describe(
         options->pid, model->name, sizeof model->name, model->command, sizeof model->command);
     int error = load_themes(tui);

@@ -72,9 +72,11 @@ void
 tui_cancel_ask(struct tui *tui)
 {
     struct model *model = &tui->model;
-    const char *readonly = model_readonly(model);
+    const char *unreachable = model_unreachable(model), *readonly = model_readonly(model);
 
-    if (readonly)
+    if (unreachable)
+        model_note(model, NOTE_ERROR, "cannot cancel: %s", unreachable);
+    else if (readonly)
         model_note(model, NOTE_ERROR, "cancelling is off: %s", readonly);
     else if (screen_detail_has_keys(&tui->parts) || model->tags.count == 0)
         ask_one(tui);

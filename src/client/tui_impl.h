@@ -65,7 +65,8 @@ struct tui {
     struct model model;
 
     struct conn *conn; /* NULL while gone */
-    double started_s;  /* of the target, as the agent said */
+    uint64_t start_ns; /* of the process; 0: not known */
+    double started_s;  /* of the agent, as it said */
     unsigned tries;    /* to connect again */
     struct request requests[TUI_REQUESTS];
 
@@ -131,7 +132,8 @@ void tui_table_take(
 void tui_table_refused(
     struct tui *tui, const struct request *request, int64_t code, const char *text, int column);
 void tui_table_subscribed(struct tui *tui, const struct asked *asked, const struct cJSON *result);
-bool tui_table_ask(struct tui *tui, enum request_kind kind, const struct task_query *query);
+/* Asks for rows, or notes why it cannot. */
+void tui_table_ask(struct tui *tui, enum request_kind kind, const struct task_query *query);
 /* Whether the rows in hand are all that match, as the table is filtered now. */
 bool tui_table_whole(const struct tui *tui);
 

@@ -134,7 +134,7 @@ go_back(struct tui *tui)
         view_close(&tui->parts.popup);
     else if (tui->parts.detail.ops)
         close_detail(tui);
-    else if (tui->model.query.filter)
+    else if (tui->model.query.filter && !model_unreachable(&tui->model))
         try_filter(tui, "");
     else
         tui->model.note[0] = '\0';
@@ -313,6 +313,30 @@ keep_early(struct tui *tui, const struct action *action, int key)
     }
 }
 
+/* Which rows there are and how they are sorted is the agent's: without it nothing of that changes.
+ */
+static bool
+refuse_unreachable(struct tui *tui, const struct action *action)
+{
+    const char *unreachable = model_unreachable(&tui->model);
+
+    if (!unreachable)
+        return false;
+    switch (action->kind) {
+    case ACTION_SORT_MENU:
+    case ACTION_SORT:
+    case ACTION_INVERT:
+    case ACTION_FINISHED:
+    case ACTION_FILTER:
+    case ACTION_FIND:
+    case ACTION_FIND_NEXT:
+        model_note(&tui->model, NOTE_WARNING, "%s: the rows stay as they are", unreachable);
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* A key for the views. */
 static void
 act(struct tui *tui, int key)
@@ -325,7 +349,7 @@ act(struct tui *tui, int key)
         view_bound(registry_common, key, &action);
     if (action.kind != ACTION_NONE)
         tui->model.note[0] = '\0';
-    if (keep_early(tui, &action, key))
+    if (keep_early(tui, &action, key) || refuse_unreachable(tui, &action))
         return;
     if (!do_move(tui, &action) && !do_open(tui, &action))
         do_rest(tui, &action);

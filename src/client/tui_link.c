@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The connection as a person sees it: live, silent, or gone and tried again. What was heard last
- * stays on the screen all the while.
+ * The connection as a person sees it: live, silent, gone and tried again, or ended with its
+ * process. What was heard last stays on the screen all the while.
  */
 #include <errno.h>
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "client/model/process.h"
 #include "client/tui_impl.h"
 #include "common/clock.h"
 #include "vendor/cjson/cJSON.h"
 
 #define RETRY_MAX_S 5
 #define RECONNECT_MS 300
-#define SAME_PROCESS_S 1.0 /* start times closer than this are of one process */
+#define SAME_PROCESS_S 1.0 /* start times closer than this are of one program */
 
 void
 tui_link_opened(struct tui *tui)
@@ -39,15 +39,19 @@ tui_link_opened(struct tui *tui)
     tui->dirty = true;
 }
 
-static void
-gone_because(struct model *model, const char *reason)
+/* Nothing is tried any more where the process is over; true: it is. */
+static bool
+notice_end(struct tui *tui)
 {
-    struct link *link = &model->link;
+    struct link *link = &tui->model.link;
 
-    if (kill(model->pid, 0) < 0 && errno == ESRCH)
-        snprintf(link->reason, sizeof link->reason, "process %d has ended", (int)model->pid);
-    else
-        snprintf(link->reason, sizeof link->reason, "%s", reason);
+    if (!process_ended(tui->model.pid, tui->start_ns))
+        return false;
+    link->state = LINK_ENDED;
+    snprintf(link->reason, sizeof link->reason, "process %d has ended", (int)tui->model.pid);
+    tui->conn = conn_close(tui->conn);
+    tui->dirty = true;
+    return true;
 }
 
 void
@@ -60,11 +64,11 @@ tui_link_lost(struct tui *tui, const char *reason)
     model->link.state = LINK_GONE;
     model->link.since_ns = model->now_ns;
     model->link.retry_ns = model->now_ns + CLOCK_NS_PER_S;
-    gone_because(model, reason);
+    snprintf(model->link.reason, sizeof model->link.reason, "%s", reason);
     tui->dirty = true;
 }
 
-/* Another process has taken the number: nothing of the old one holds any more. */
+/* The process has become another program: nothing of the old one holds any more. */
 static void
 forget_process(struct tui *tui)
 {
@@ -77,7 +81,7 @@ forget_process(struct tui *tui)
     window_home(&model->window);
     view_close(&tui->parts.detail);
     detail_done(&model->detail);
-    model_note(model, NOTE_WARNING, "process %d is another one now", (int)model->pid);
+    model_note(model, NOTE_WARNING, "process %d runs another program now", (int)model->pid);
     tui_layout(tui);
 }
 
@@ -88,12 +92,15 @@ reconnect(struct tui *tui)
     struct conn_error error = {0};
     unsigned wait_s = ++tui->tries < RETRY_MAX_S ? tui->tries : RETRY_MAX_S;
 
-    if (conn_open(model->pid, RECONNECT_MS, &tui->conn, &error) < 0) {
+    int r = conn_open(model->pid, RECONNECT_MS, &tui->conn, &error);
+    if (r < 0) {
+        bool none = r == -ENOENT || r == -ECONNREFUSED;
         tui->conn = NULL;
-        gone_because(model, error.text);
+        snprintf(model->link.reason, sizeof model->link.reason, "%s",
+            none ? "agent stopped or detached" : error.text);
         model->now_ns = clock_monotonic_ns();
         model->link.retry_ns = model->now_ns + wait_s * CLOCK_NS_PER_S;
-    } else {
+    } else if (!notice_end(tui)) {
         if (fabs(conn_hello(tui->conn)->started_s - tui->started_s) > SAME_PROCESS_S)
             forget_process(tui);
         tui_link_opened(tui);
@@ -170,8 +177,10 @@ notice_silence(struct tui *tui)
 void
 tui_link_tick(struct tui *tui)
 {
+    const struct link *link = &tui->model.link;
+
     if (tui->conn)
         notice_silence(tui);
-    else if (tui->model.now_ns >= tui->model.link.retry_ns)
+    else if (link->state == LINK_GONE && !notice_end(tui) && tui->model.now_ns >= link->retry_ns)
         reconnect(tui);
 }

@@ -40,16 +40,18 @@ same_asked(const struct asked *a, const struct asked *b)
            a->limit == b->limit;
 }
 
-bool
+void
 tui_table_ask(struct tui *tui, enum request_kind kind, const struct task_query *query)
 {
     CLEANUP_FREE char *params = task_query_json(query);
     struct request *request = params ? tui_request(tui, kind, "tasks", params) : NULL;
+    const char *unreachable = model_unreachable(&tui->model);
 
-    if (!request)
-        return false;
-    request->asked = (struct asked){tui->generation, query->offset, query->focus, query->limit};
-    return true;
+    if (request)
+        request->asked = (struct asked){tui->generation, query->offset, query->focus, query->limit};
+    else
+        model_note(&tui->model, NOTE_ERROR, "not asked: %s",
+            unreachable ? unreachable : "the request could not be sent");
 }
 
 bool

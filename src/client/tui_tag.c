@@ -86,8 +86,7 @@ tui_tag_matching(struct tui *tui)
     }
     query.finished = false;
     query.limit = LOOPTOP_CANCEL_MAX;
-    if (!tui_table_ask(tui, REQUEST_TAG, &query))
-        model_note(&tui->model, NOTE_ERROR, "not tagged: the request could not be sent");
+    tui_table_ask(tui, REQUEST_TAG, &query);
 }
 
 void

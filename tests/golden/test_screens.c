@@ -224,8 +224,15 @@ banners(void **state)
     check("silent", &model, 80, 24, false, NULL);
     model.link.state = LINK_GONE;
     model.link.retry_ns = FIXTURE_NOW_NS + 1900000000;
-    snprintf(model.link.reason, sizeof model.link.reason, "process 41233 has ended");
+    snprintf(model.link.reason, sizeof model.link.reason, "agent stopped or detached");
     check_sizes("gone", &model, NULL);
+    snprintf(model.link.reason, sizeof model.link.reason,
+        "the agent in process 41233 is 0.2.0 and speaks protocol 2, this is looptop 0.1.0 with "
+        "protocol 1: use the looptop it was started with");
+    check("gone-long", &model, 80, 24, false, NULL);
+    model.link.state = LINK_ENDED;
+    snprintf(model.link.reason, sizeof model.link.reason, "process 41233 has ended");
+    check_sizes("ended", &model, NULL);
     model.link.state = LINK_LIVE;
     model.status.gil_waiting_ns = 1200000000;
     check("gil", &model, 80, 24, false, NULL);

@@ -26,14 +26,14 @@ def test_agent_stops_and_comes_back(shop):
         assert len(rows) == 10
         os.kill(shop.pid, signal.SIGUSR1)
         term.wait("^ .*GONE")
-        term.wait(r"what you see is \S+ old: .*the agent")
+        term.wait(r"^ agent stopped or detached   last seen \S+ ago   next try in \d s")
         assert table(term.screen()) == rows
         term.keys("End")  # and can still be looked through
         term.wait(r"^▌ +10 mule")
         wait_until(lambda: shop.sockets() == [], "the end of the socket")
         os.kill(shop.pid, signal.SIGUSR2)
         term.wait("live 1s")
-        term.wait_gone("GONE|what you see")
+        term.wait_gone("GONE|last seen")
         term.wait(lambda screen: len(table(screen)) == 10)
         term.keys("q")
         assert term.end() == 0
@@ -45,16 +45,40 @@ def test_target_is_killed(shop):
         rows = table(term.screen())
         os.kill(shop.pid, signal.SIGKILL)
         shop.wait()
-        term.wait("process %d has ended" % shop.pid)
-        term.wait(r"what you see is \S+ old")
+        term.wait(r"^ process %d has ended   last seen \S+ ago   not tried again" % shop.pid)
+        term.wait("^ .* ENDED ")
         assert table(term.screen()) == rows
-        term.keys("x")
-        term.wait("Cancel 1 task")
-        term.keys("Enter")
-        term.wait("not cancelled")
+        for key, said in [("x", "cannot cancel: process %d has ended"), ("*", "10 tasks tagged"),
+                          ("I", "process %d has ended: the rows stay as they are"), ("U", "H ended|x cancel"),
+                          ("/", "process %d has ended: the rows stay as they are")]:
+            term.type(key)
+            term.wait(said % shop.pid if "%" in said else said)
+        assert "Cancel 1 task" not in term.screen() and table(term.screen()) == rows
+        assert "ID▲" in term.screen()
+        term.keys("End", "Enter")
+        term.wait("no stack: process %d has ended" % shop.pid)
         term.keys("q")
         assert term.end() == 0
         term.check_restored()
+
+
+def test_target_is_a_zombie():
+    """Its parent has not looked after it, so that its number is still there."""
+    with FakeAgent("--tasks", "60", "--still") as agent, agent.open() as term:
+        term.wait("live 1s")
+        agent.signal(signal.SIGKILL)
+        term.wait("^ process %d has ended" % agent.pid)
+
+
+def test_what_is_wrong_comes_first(shop):
+    """On narrow screens the end of the line is left out, and no word is cut."""
+    with shop.open(cols=40, rows=10) as term:
+        term.wait("order-")
+        os.kill(shop.pid, signal.SIGUSR1)
+        term.wait(r"^ agent stopped or detached   \S+ ago$")
+        os.kill(shop.pid, signal.SIGKILL)
+        shop.wait()
+        term.wait(r"^ process %d has ended   \S+ ago$" % shop.pid)
 
 
 def test_silent_agent():
@@ -63,14 +87,14 @@ def test_silent_agent():
         rows = table(term.screen())
         agent.signal(signal.SIGSTOP)
         term.wait("SILENT")
-        first = term.wait(r"^ *([|/\\-]) waiting for .* for (\S+): the agent does not answer")
+        first = term.wait(r"^ *([|/\\-]) no answer for (\S+): waiting for ")
         term.wait(lambda screen: first.group() not in screen)  # it turns and counts
         assert table(term.screen()) == rows
         term.keys("Down")
         term.wait(r"^▌ +2 ")
         agent.signal(signal.SIGCONT)
         term.wait("live 1s")
-        term.wait_gone("does not answer")
+        term.wait_gone("no answer")
 
 
 def test_says_what_is_waited_for():
@@ -80,10 +104,10 @@ def test_says_what_is_waited_for():
         term.wait("[◇.] WAIT")
         agent.signal(signal.SIGSTOP)
         term.keys("End")
-        term.wait("waiting for tasks for .*does not answer")
+        term.wait("no answer for .*waiting for tasks")
         agent.signal(signal.SIGCONT)
         term.wait(r"^▌ +1000 ")
-        term.wait_gone("does not answer")
+        term.wait_gone("no answer")
 
 
 def test_silent_from_the_start():

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Small parts of the model: histories, tags, outcomes, combined filters, names of processes. */
+/* Small parts of the model: histories, tags, outcomes, combined filters, processes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,12 +11,15 @@
 #include <cmocka.h>
 
 #include <math.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "client/model/find.h"
 #include "client/model/history.h"
 #include "client/model/model.h"
 #include "client/model/process.h"
 #include "common/clock.h"
+#include "platform/proc.h"
 
 static struct model model;
 
@@ -168,6 +171,27 @@ worst_loop(void **state)
     assert_false(model_loop_blocked(&model.status, late));
 }
 
+/* Another process may have the number: the time of its start tells. */
+static void
+process_ends(void **state)
+{
+    uint64_t start_ns;
+    pid_t child;
+
+    (void)state;
+    assert_int_equal(proc_start_ns(NULL, getpid(), &start_ns), 0);
+    assert_false(process_ended(getpid(), start_ns));
+    assert_false(process_ended(getpid(), 0)); /* it could not be read */
+    assert_true(process_ended(getpid(), start_ns + 10000000));
+    child = fork();
+    if (child == 0)
+        _exit(0);
+    assert_int_equal(waitid(P_PID, (id_t)child, &(siginfo_t){0}, WEXITED | WNOWAIT), 0);
+    assert_true(process_ended(child, 0)); /* a zombie */
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_true(process_ended(child, 0));
+}
+
 int
 main(void)
 {
@@ -177,6 +201,7 @@ main(void)
         cmocka_unit_test(outcomes),
         cmocka_unit_test(combined_filters),
         cmocka_unit_test(process_names),
+        cmocka_unit_test(process_ends),
         cmocka_unit_test(worst_loop),
     };
 

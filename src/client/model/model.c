@@ -183,6 +183,14 @@ model_worst_lag(const struct status *status, struct loop_status *ret_worst)
 }
 
 const char *
+model_unreachable(const struct model *model)
+{
+    if (model->link.state == LINK_ENDED)
+        return model->link.reason;
+    return model->link.state == LINK_GONE ? "not connected" : NULL;
+}
+
+const char *
 model_readonly(const struct model *model)
 {
     if (model->readonly)

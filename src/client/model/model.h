@@ -28,6 +28,7 @@ enum link_state {
     LINK_LIVE,
     LINK_SILENT, /* connected, but an answer is overdue */
     LINK_GONE,   /* not connected; tried again and again */
+    LINK_ENDED,  /* the process is over: it cannot come back */
 };
 
 struct link {
@@ -109,6 +110,9 @@ bool model_worst_lag(const struct status *status, struct loop_status *ret_worst)
 
 /* Whether a loop is held up past the error threshold, as far as can be said. */
 bool model_loop_blocked(const struct status *status, const struct loop_status *loop);
+
+/* Why nothing can be asked, NULL: it can. */
+const char *model_unreachable(const struct model *model);
 
 /* Why nothing may be cancelled, NULL: it may. */
 const char *model_readonly(const struct model *model);

@@ -2,7 +2,7 @@
 /* `python -X dev -m uvicorn app:app` is "uvicorn", `python /srv/app.py` is "app.py". */
 #include "client/model/process.h"
 
-#include <stdbool.h>
+#include <errno.h>
 #include <string.h>
 
 #include "common/fmt.h"
@@ -65,4 +65,18 @@ process_describe(pid_t pid, char *name, size_t name_size, char *command, size_t 
         process_name_of(args, n, name, name_size);
     if (proc_cmdline(NULL, pid, command, command_size, &n) < 0)
         command[0] = '\0';
+}
+
+bool
+process_ended(pid_t pid, uint64_t start_ns)
+{
+    struct proc_status status;
+    uint64_t now_ns;
+    int error = proc_status(NULL, pid, &status);
+
+    if (error < 0)
+        return error == -ESRCH;
+    if (status.state == 'Z' || status.state == 'X')
+        return true;
+    return start_ns != 0 && proc_start_ns(NULL, pid, &now_ns) == 0 && now_ns != start_ns;
 }

@@ -3,7 +3,9 @@
 #ifndef LOOPTOP_CLIENT_MODEL_PROCESS_H
 #define LOOPTOP_CLIENT_MODEL_PROCESS_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /*
@@ -14,5 +16,11 @@ void process_name_of(const char *args, size_t n, char *out, size_t size);
 
 /* The name and the command line of a process, as far as /proc tells; else "" and "". */
 void process_describe(pid_t pid, char *name, size_t name_size, char *command, size_t command_size);
+
+/*
+ * Whether the process of this number that started at start_ns (proc_start_ns; 0: not known) is
+ * over, be it that another one has the number now.
+ */
+bool process_ended(pid_t pid, uint64_t start_ns);
 
 #endif

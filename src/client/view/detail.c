@@ -40,10 +40,13 @@ static void
 draw_pending(const struct model *model, struct surface *surface, struct rect area)
 {
     const struct detail *detail = &model->detail;
+    const char *unreachable = model_unreachable(model);
     uint64_t waited = detail->asked_ns ? model->now_ns - detail->asked_ns : 0;
     char figure[FMT_SIZE];
 
-    if (detail->error[0])
+    if (unreachable && !detail->have_stack)
+        surface_printf(surface, area.x, area.y, ROLE_WARNING, "no stack: %s", unreachable);
+    else if (detail->error[0])
         surface_fit(surface, area.x, area.y, area.w, FIT_START, ROLE_WARNING, detail->error);
     else if (waited > MODEL_SILENT_NS)
         surface_printf(surface, area.x, area.y, ROLE_WARNING, "%s waiting for the stack for %s%s",

@@ -16,20 +16,27 @@
 #include "common/clock.h"
 
 #define NOTE_NS (6 * CLOCK_NS_PER_S)
+#define NARROW_COLS 60
 
-static bool
-gone_banner(const struct model *model, char *out, size_t size)
+/* What happened comes first: the rest is left out where it does not fit. */
+static void
+draw_gone(const struct model *model, struct surface *surface, struct rect area)
 {
     const struct link *link = &model->link;
     uint64_t left = link->retry_ns > model->now_ns ? link->retry_ns - model->now_ns : 0;
+    bool narrow = area.w < NARROW_COLS;
+    struct strip strip = {.gap = 3};
     char figure[FMT_SIZE];
 
-    if (link->state != LINK_GONE)
-        return false;
-    snprintf(out, size, "%s next try in %.0f s; what you see is %s old: %s",
-        words_spinner(model->now_ns), ceil((double)left / 1e9),
-        fmt_duration(figure, (double)(model->now_ns - link->since_ns)), link->reason);
-    return true;
+    strip_add(&strip, narrow ? 0 : 1, "", ROLE_ALARM, "%s", link->reason)->flexible = true;
+    strip_add(&strip, narrow ? 1 : 0, "", ROLE_ALARM, "%s%s ago", narrow ? "" : "last seen ",
+        fmt_duration(figure, (double)(model->now_ns - link->since_ns)));
+    if (link->state == LINK_ENDED)
+        strip_add(&strip, 2, "", ROLE_ALARM, "not tried again");
+    else
+        strip_add(&strip, 2, "", ROLE_ALARM, "next try in %.0f s", ceil((double)left / 1e9));
+    surface_fill(surface, area, ROLE_ALARM, NULL);
+    strip_draw(&strip, surface, area.x + 1, area.y, area.w - 2);
 }
 
 static bool
@@ -41,8 +48,8 @@ silent_banner(const struct model *model, char *out, size_t size)
 
     if (link->state != LINK_SILENT)
         return false;
-    snprintf(out, size, "%s waiting for %s for %s: the agent does not answer",
-        words_spinner(model->now_ns), link->waiting_for, fmt_duration(figure, ns));
+    snprintf(out, size, "%s no answer for %s: waiting for %s", words_spinner(model->now_ns),
+        fmt_duration(figure, ns), link->waiting_for);
     return true;
 }
 
@@ -57,9 +64,7 @@ hooks_banner(const struct model *model, char *out, size_t size)
         return false;
     if (status->gil_waiting_ns > MODEL_SILENT_NS)
         snprintf(out, size,
-            "%s the agent waits for the GIL for %s: stacks and cancelling have to wait, the rest "
-            "is "
-            "live",
+            "%s no GIL for %s: stacks and cancelling have to wait, the rest is live",
             words_spinner(model->now_ns), fmt_duration(figure, (double)status->gil_waiting_ns));
     else if (strcmp(state, "waiting") == 0)
         snprintf(out, size, "asyncio is not imported in this process yet");
@@ -76,14 +81,15 @@ static bool
 draw_banner(const struct model *model, struct surface *surface, struct rect area)
 {
     char text[600];
-    enum role role = ROLE_NOTICE;
 
-    if (gone_banner(model, text, sizeof text))
-        role = ROLE_ALARM;
-    else if (!silent_banner(model, text, sizeof text) && !hooks_banner(model, text, sizeof text))
+    if (model_unreachable(model)) {
+        draw_gone(model, surface, area);
+        return true;
+    }
+    if (!silent_banner(model, text, sizeof text) && !hooks_banner(model, text, sizeof text))
         return false;
-    surface_fill(surface, area, role, NULL);
-    surface_fit(surface, area.x + 1, area.y, area.w - 2, FIT_START, role, text);
+    surface_fill(surface, area, ROLE_NOTICE, NULL);
+    surface_fit(surface, area.x + 1, area.y, area.w - 2, FIT_START, ROLE_NOTICE, text);
     return true;
 }
 

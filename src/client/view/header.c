@@ -46,7 +46,9 @@ add_link(const struct model *model, struct strip *strip)
     time_t now = (time_t)model->now_s;
     struct tm tm;
 
-    if (model->link.state == LINK_GONE)
+    if (model->link.state == LINK_ENDED)
+        item = strip_add(strip, 0, "", ROLE_ALARM, " ENDED ");
+    else if (model->link.state == LINK_GONE)
         item = strip_add(strip, 0, "", ROLE_ALARM, " GONE ");
     else if (model->paused)
         item = strip_add(strip, 0, "", ROLE_NOTICE, " PAUSED ");
