@@ -11,24 +11,25 @@
 #include "client/view/words.h"
 
 #define MIN_STATE_WORD 7 /* below it a state is its sign alone */
+#define MIN_FUNCTION 3   /* columns of a function's name, with a blank before: less is left out */
 
 /* min, ideal, max, priority, grow */
 const struct table_column columns_table[] = {
-    {"ID", 4, 6, 8, 0, 0, FIT_RIGHT},
+    {"ID", 4, 6, 12, 0, 0, FIT_RIGHT},
     {"NAME", 8, 12, 24, 0, 1, FIT_MIDDLE},
     {"S", 1, 7, 7, 0, 0, FIT_START},
     {"COROUTINE", 12, 22, 44, 3, 1, FIT_END},
-    {"WAITING ON", 10, 18, 48, 1, 3, FIT_START},
+    {"WAITING ON", 11, 18, 48, 1, 3, FIT_START},
     {"AT", 12, 20, 48, 0, 4, FIT_START},
-    {"AGE", 7, 7, 7, 1, 0, FIT_RIGHT},
-    {"IDLE", 6, 6, 6, 2, 0, FIT_RIGHT},
-    {"BUSY%", 6, 6, 6, 4, 0, FIT_RIGHT},
-    {"BUSY", 6, 6, 6, 6, 0, FIT_RIGHT},
-    {"STEPS", 6, 6, 6, 7, 0, FIT_RIGHT},
-    {"MAX", 6, 6, 6, 5, 0, FIT_RIGHT},
-    {"CREATED AT", 12, 20, 36, 8, 1, FIT_START},
-    {"PARENT", 6, 6, 8, 9, 0, FIT_RIGHT},
-    {"LOOP", 5, 5, 5, 10, 0, FIT_RIGHT},
+    {"AGE", 7, 7, 7, 2, 0, FIT_RIGHT},
+    {"IDLE", 6, 6, 6, 4, 0, FIT_RIGHT},
+    {"BUSY%", 6, 6, 6, 5, 0, FIT_RIGHT},
+    {"BUSY", 6, 6, 6, 7, 0, FIT_RIGHT},
+    {"STEPS", 6, 6, 6, 8, 0, FIT_RIGHT},
+    {"MAX", 6, 6, 6, 6, 0, FIT_RIGHT},
+    {"CREATED AT", 12, 20, 36, 9, 1, FIT_START},
+    {"PARENT", 6, 6, 8, 10, 0, FIT_RIGHT},
+    {"LOOP", 5, 5, 5, 11, 0, FIT_RIGHT},
 };
 
 const int columns_count = sizeof columns_table / sizeof *columns_table;
@@ -134,23 +135,47 @@ cell_waiting_on(const struct model *model, const struct task_row *row, struct co
     } else if (row->waiting_on) {
         snprintf(cell->text, sizeof cell->text, "%s%s", row->at_stale ? "~" : "", row->waiting_on);
     } else if (row->state == LOOPTOP_READY || row->state == LOOPTOP_NEW) {
-        snprintf(cell->text, sizeof cell->text, "(queued %s)",
-            fmt_duration(figure, (double)row->idle_ns));
+        snprintf(
+            cell->text, sizeof cell->text, "queued %s", fmt_duration(figure, (double)row->idle_ns));
         cell->role = ROLE_DIM;
     } else {
         cell_text(cell, NULL);
     }
 }
 
-static void
-cell_at(const struct task_row *row, struct columns_cell *cell)
+/* The last part of a text that fits into so many columns. */
+static const char *
+end_of(const char *text, int width)
 {
-    size_t n = 0;
+    struct glyph glyph;
 
-    if (row->at && row->at_stale)
-        cell->text[n++] = '~';
-    words_site(cell->text + n, sizeof cell->text - n, row->at, false);
-    if (!row->at)
+    while (*text && glyph_columns(text, false, width) > width)
+        text += glyph_next(text, strlen(text), false, &glyph);
+    return text;
+}
+
+/*
+ * File and line, and the function where there is room for a good part of it. Where not even the
+ * place fits the file loses its start: the line counts more.
+ */
+static void
+cell_site(const struct task_site *site, bool stale, int width, struct columns_cell *cell)
+{
+    const char *mark = site && stale ? "~" : "";
+    char place[200], text[sizeof cell->text - 8];
+
+    words_site(text, sizeof text, site, false);
+    width -= (int)strlen(mark);
+    if (site && *site->file && glyph_columns(text, false, width) > width) {
+        words_place(place, sizeof place, site->file, site->line, false);
+        int room = width - glyph_columns(place, false, width);
+        if (room < 0)
+            snprintf(text, sizeof text, "…%s", end_of(place, width - 1));
+        else if (room <= MIN_FUNCTION)
+            snprintf(text, sizeof text, "%s", place);
+    }
+    snprintf(cell->text, sizeof cell->text, "%s%s", mark, text);
+    if (!site)
         cell->role = ROLE_DIM;
 }
 
@@ -260,10 +285,10 @@ columns_cell(const struct model *model, const struct task_row *row, int column, 
         cell_waiting_on(model, row, &cell);
         break;
     case LOOPTOP_COL_AT:
-        cell_at(row, &cell);
+        cell_site(row->at, row->at_stale, width, &cell);
         break;
     case LOOPTOP_COL_CREATED_AT:
-        words_site(cell.text, sizeof cell.text, row->created_at, false);
+        cell_site(row->created_at, false, width, &cell);
         break;
     default:
         cell_figure(row, columns_key(column), &cell);

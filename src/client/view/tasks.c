@@ -13,7 +13,8 @@
 #include "client/view/registry.h"
 #include "client/view/words.h"
 
-#define COLUMN_NAME 1 /* its place in columns_table */
+#define COLUMN_ID 0 /* places in columns_table */
+#define COLUMN_NAME 1
 
 struct tasks_state {
     int scroll; /* columns scrolled off */
@@ -69,6 +70,21 @@ widest_name(const struct model *model)
     return widest < most ? widest : most;
 }
 
+/* Columns of the largest id: of all tasks there were, so that it stays as rows come and go. */
+static int
+widest_id(const struct model *model)
+{
+    uint64_t largest = model->have_status ? model->status.created : 0;
+    int columns = 0;
+
+    for (size_t i = 0; i < model->page.count; i++)
+        if (model->page.rows[i].id > largest)
+            largest = model->page.rows[i].id;
+    for (; largest > 0; largest /= 10)
+        columns++;
+    return columns;
+}
+
 /* ID and NAME never scroll; what the rows are sorted by is always seen. */
 static struct table
 table_of(const struct view *view, const struct model *model)
@@ -82,6 +98,9 @@ table_of(const struct view *view, const struct model *model)
         .hidden = model->hidden_columns,
         .scroll = state->scroll,
         .keep = sorted >= 0 ? sorted : 0,
+        .squeezed = COLUMNS_SQUEEZED,
+        .exact = COLUMN_ID,
+        .exact_cols = widest_id(model),
         .first = COLUMN_NAME,
         .first_cols = widest_name(model)};
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layout in passes: take columns in the order of their priority as long as they fit, squeeze in the
- * one that has to stay, bring all from their least to their ideal width, share the rest among those
- * that grow.
+ * Layout in passes: take columns in the order of their priority as long as they fit, the first ones
+ * with what is little enough; squeeze in the one that has to stay; bring all from their least to
+ * their ideal width; share the rest among those that grow.
  */
 #include "client/widget/table.h"
 
@@ -26,37 +26,80 @@ rank(const struct table *table, int column)
     return table->columns[column].priority;
 }
 
+static int
+exact_width(const struct table *table, int column)
+{
+    const struct table_column *c = &table->columns[column];
+    int cols = table->exact_cols;
+
+    if (cols == 0 || column != table->exact)
+        return 0;
+    return cols < c->min ? c->min : cols > c->max ? c->max : cols;
+}
+
+static int
+least(const struct table *table, int column)
+{
+    int exact = exact_width(table, column);
+
+    return exact > 0 ? exact : table->columns[column].min;
+}
+
+static int
+ideal(const struct table *table, int column)
+{
+    int exact = exact_width(table, column);
+
+    return exact > 0 ? exact : table->columns[column].ideal;
+}
+
+/* Texts may be cut to their least; figures and words are whole. */
+static int
+squeezed(const struct table *table, int column)
+{
+    return table->columns[column].grow > 0 ? least(table, column) : ideal(table, column);
+}
+
+/* What the chosen columns take, each as wide as that function says. */
+static int
+total_width(const struct table *table, uint32_t chosen, int (*width)(const struct table *, int))
+{
+    int used = TABLE_GUTTER - 1;
+
+    for (int i = 0; i < table->count; i++)
+        if (chosen >> i & 1)
+            used += width(table, i) + 1;
+    return used;
+}
+
+/* Whether one more column has room: of scrolled ones the last, of the important ones all narrow. */
+static bool
+has_room(const struct table *table, uint32_t chosen, int column, int width)
+{
+    uint32_t all = chosen | 1u << column;
+
+    if (table->scroll > 0)
+        return total_width(table, chosen, ideal) + 1 + squeezed(table, column) <= width;
+    return total_width(table, all, rank(table, column) <= table->squeezed ? squeezed : ideal) <=
+           width;
+}
+
 static uint32_t
 choose(const struct table *table, int width)
 {
     uint32_t chosen = 0;
-    int used = TABLE_GUTTER;
     bool full = false;
 
     for (int pass = 0; pass < TABLE_COLUMNS_MAX + 2; pass++) {
         for (int i = 0; i < table->count; i++) {
             if (!is_there(table, i) || rank(table, i) != pass)
                 continue;
-            int ideal = table->columns[i].ideal + 1;
-            full = full || (used + ideal > width + 1 && rank(table, i) > 0);
-            if (full)
-                continue; /* the room goes to the columns before, not to a small one after */
-            used += ideal;
-            chosen |= 1u << i;
+            full = full || (pass > 0 && !has_room(table, chosen, i, width));
+            if (!full) /* the room goes to the columns before, not to a small one after */
+                chosen |= 1u << i;
         }
     }
     return chosen;
-}
-
-static int
-least_width(const struct table *table, uint32_t chosen)
-{
-    int used = TABLE_GUTTER - 1;
-
-    for (int i = 0; i < table->count; i++)
-        if (chosen >> i & 1)
-            used += table->columns[i].min + 1;
-    return used;
 }
 
 /* The chosen column to go first, -1: none can. */
@@ -81,28 +124,55 @@ keep(const struct table *table, uint32_t chosen, int column, int width)
 
     if ((table->hidden | chosen) >> column & 1)
         return chosen;
-    while (
-        least_width(table, chosen | kept) > width && (last = least_important(table, chosen)) >= 0)
+    while (total_width(table, chosen | kept, squeezed) > width &&
+           (last = least_important(table, chosen)) >= 0)
         chosen &= ~(1u << last);
-    return least_width(table, chosen | kept) > width ? chosen : chosen | kept;
+    return total_width(table, chosen | kept, least) > width ? chosen : chosen | kept;
 }
 
-/* Brings columns from their least to their ideal width, the important ones first. */
+/* Figures and words that are not whole become so, the important ones first. */
 static int
-widen(const struct table *table, struct table_layout *layout, int room)
+make_whole(const struct table *table, struct table_layout *layout, int room)
 {
-    for (int priority = 0; priority < TABLE_COLUMNS_MAX && room > 0; priority++) {
+    for (int priority = 0; priority < TABLE_COLUMNS_MAX; priority++) {
         for (int i = 0; i < layout->count; i++) {
             const struct table_column *c = &table->columns[layout->column[i]];
-            int step = c->ideal - layout->width[i];
-            if (c->priority != priority || step <= 0 || room <= 0)
+            int step = ideal(table, layout->column[i]) - layout->width[i];
+            if (c->priority != priority || c->grow > 0 || step <= 0 || step > room)
                 continue;
-            if (step > room)
-                step = c->grow > 0 ? room : 0; /* figures are whole or not */
             layout->width[i] += step;
             room -= step;
         }
     }
+    return room;
+}
+
+/* Gives each text that is below its ideal width one column, the important ones first. */
+static int
+widen_once(const struct table *table, struct table_layout *layout, int room)
+{
+    for (int priority = 0; priority < TABLE_COLUMNS_MAX; priority++) {
+        for (int i = 0; i < layout->count && room > 0; i++) {
+            const struct table_column *c = &table->columns[layout->column[i]];
+            if (c->priority != priority || c->grow == 0 || layout->width[i] >= c->ideal)
+                continue;
+            layout->width[i]++;
+            room--;
+        }
+    }
+    return room;
+}
+
+/* Brings texts from their least to their ideal width, by turns. */
+static int
+widen(const struct table *table, struct table_layout *layout, int room)
+{
+    int before;
+
+    do {
+        before = room;
+        room = widen_once(table, layout, room);
+    } while (room < before);
     return room;
 }
 
@@ -166,13 +236,14 @@ table_layout(const struct table *table, int width, struct table_layout *ret_layo
     for (int i = 0; i < table->count; i++) {
         if (chosen >> i & 1) {
             layout.column[layout.count] = i;
-            layout.width[layout.count++] = table->columns[i].min;
-            used += table->columns[i].min + 1;
+            layout.width[layout.count++] = least(table, i);
+            used += least(table, i) + 1;
         } else if (is_there(table, i)) {
             layout.more_right = true;
         }
     }
-    grow(table, &layout, widen(table, &layout, width - used));
+    int room = make_whole(table, &layout, width - used);
+    grow(table, &layout, widen(table, &layout, room));
     int x = TABLE_GUTTER;
     for (int i = 0; i < layout.count; i++) {
         layout.x[i] = x;

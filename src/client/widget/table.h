@@ -29,6 +29,9 @@ struct table {
     uint32_t hidden; /* bit i: column i was switched off */
     int scroll;      /* unpinned columns scrolled off to the left */
     int keep;        /* a column that stays wherever there is room for its least, unless hidden */
+    int squeezed;    /* columns up to this priority are narrowed before one of them is left out */
+    int exact;       /* a column that is as wide as its contents.. */
+    int exact_cols;  /* ..need, from its least to its largest width; 0: there is none */
     int first;       /* a column that has what is left over before others, but no more than.. */
     int first_cols;  /* ..this width; 0: there is none */
 };
