@@ -17,6 +17,7 @@
 
 #include "client/conn.h"
 #include "client/conn_impl.h"
+#include "client/model/process.h"
 #include "client/model/status.h"
 #include "client/out.h"
 #include "client/ps.h"
@@ -306,7 +307,6 @@ cell(const void *data, size_t row, size_t column, char out[OUT_CELL_MAX])
     const struct ls_process *process = &((const struct ls_list *)data)->items[row];
     char text[FMT_SIZE];
     uint64_t rss;
-    size_t len;
 
     switch (column) {
     case 0:
@@ -326,7 +326,8 @@ cell(const void *data, size_t row, size_t column, char out[OUT_CELL_MAX])
             proc_rss(NULL, process->pid, &rss) == 0 ? fmt_bytes(text, (double)rss) : fmt_unknown());
         break;
     case 9:
-        if (proc_cmdline(NULL, process->pid, out, OUT_CELL_MAX, &len) < 0)
+        process_command(process->pid, out, OUT_CELL_MAX);
+        if (!out[0])
             (void)snprintf(out, OUT_CELL_MAX, "%s", fmt_unknown());
         break;
     default:

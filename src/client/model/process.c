@@ -3,12 +3,15 @@
 #include "client/model/process.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/fmt.h"
 #include "platform/proc.h"
 
 #define ARGS_MAX 4096
+#define DEPTH_MAX 4 /* workers of workers of.. */
 
 static const char *
 base_name(const char *path)
@@ -54,17 +57,101 @@ process_name_of(const char *args, size_t n, char *out, size_t size)
     fmt_clean(out, size, base_name(program));
 }
 
+/* What multiprocessing starts, by the code that it is started with. */
+enum { HELPER_NONE, HELPER_WORKER, HELPER_FORK_SERVER, HELPER_TRACKER };
+
+static const struct {
+    const char *code, *what;
+} helpers[] = {
+    [HELPER_WORKER] = {"from multiprocessing.spawn import spawn_main", "worker"},
+    [HELPER_FORK_SERVER] = {"from multiprocessing.forkserver import main", "fork server"},
+    [HELPER_TRACKER] = {"from multiprocessing.resource_tracker import main", "resource tracker"},
+};
+
+static unsigned
+helper_of(pid_t pid)
+{
+    char args[ARGS_MAX];
+    const char *arg = args;
+    size_t n = 0;
+
+    if (proc_args(NULL, pid, args, sizeof args, &n) < 0 || n == 0)
+        return HELPER_NONE;
+    while (arg && strcmp(arg, "-c") != 0)
+        arg = next_arg(arg, args + n);
+    arg = arg ? next_arg(arg, args + n) : NULL;
+    for (unsigned i = HELPER_WORKER; arg && i < sizeof helpers / sizeof *helpers; i++)
+        if (strncmp(arg, helpers[i].code, strlen(helpers[i].code)) == 0)
+            return i;
+    return HELPER_NONE;
+}
+
+/* The parent where it runs the same interpreter: one that adopted an orphan does not. 0: none. */
+static pid_t
+python_parent(pid_t pid)
+{
+    char own[PATH_MAX], others[PATH_MAX];
+    struct proc_status status;
+
+    if (proc_status(NULL, pid, &status) < 0 || proc_exe(NULL, pid, own, sizeof own) < 0 ||
+        proc_exe(NULL, status.parent, others, sizeof others) < 0 || strcmp(own, others) != 0)
+        return 0;
+    return status.parent;
+}
+
+/* Who a helper works for, and as what; 0: it is none, or that cannot be said. */
+static pid_t
+owner_of(pid_t pid, const char **ret_what)
+{
+    unsigned helper = helper_of(pid);
+    pid_t parent = helper != HELPER_NONE ? python_parent(pid) : 0;
+
+    /* what a fork server starts is called as it is itself */
+    if (helper == HELPER_FORK_SERVER && parent && helper_of(parent) == HELPER_FORK_SERVER) {
+        helper = HELPER_WORKER;
+        parent = python_parent(parent);
+    }
+    *ret_what = helpers[helper].what;
+    return parent;
+}
+
+void
+process_command(pid_t pid, char *out, size_t size)
+{
+    const char *what;
+    pid_t owner;
+    size_t n = 0;
+
+    for (int depth = 0; depth < DEPTH_MAX && (owner = owner_of(pid, &what)) > 0; depth++) {
+        int more = snprintf(out + n, size - n, "%s of %d: ", what, (int)owner);
+        if (more < 0 || (size_t)more >= size - n)
+            return;
+        n += (size_t)more;
+        pid = owner;
+    }
+    if (proc_cmdline(NULL, pid, out + n, size - n, &(size_t){0}) < 0)
+        out[n] = '\0';
+}
+
 void
 process_describe(pid_t pid, char *name, size_t name_size, char *command, size_t command_size)
 {
+    const char *what, *own = NULL;
     char args[ARGS_MAX];
+    pid_t owner;
     size_t n = 0;
 
-    name[0] = command[0] = '\0';
+    name[0] = '\0';
+    process_command(pid, command, command_size);
+    for (int depth = 0; depth < DEPTH_MAX && (owner = owner_of(pid, &what)) > 0; depth++) {
+        own = own ? own : what;
+        pid = owner;
+    }
     if (proc_args(NULL, pid, args, sizeof args, &n) == 0)
         process_name_of(args, n, name, name_size);
-    if (proc_cmdline(NULL, pid, command, command_size, &n) < 0)
-        command[0] = '\0';
+    n = strlen(name);
+    if (own && n > 0)
+        snprintf(name + n, name_size - n, " %s", own);
 }
 
 bool

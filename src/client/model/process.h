@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a person calls a Python process, out of its command line. */
+/* What a person calls a Python process, out of its command line or of who it works for. */
 #ifndef LOOPTOP_CLIENT_MODEL_PROCESS_H
 #define LOOPTOP_CLIENT_MODEL_PROCESS_H
 
@@ -14,7 +14,13 @@
  */
 void process_name_of(const char *args, size_t n, char *out, size_t size);
 
-/* The name and the command line of a process, as far as /proc tells; else "" and "". */
+/*
+ * The command line of a process, "" where it cannot be read. Of one that multiprocessing started it
+ * says nothing: there it is "worker of PID: " and the command line of that process.
+ */
+void process_command(pid_t pid, char *out, size_t size);
+
+/* The name and the command of a process, as far as /proc tells; else "" and "". */
 void process_describe(pid_t pid, char *name, size_t name_size, char *command, size_t command_size);
 
 /*
