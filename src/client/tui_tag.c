@@ -28,21 +28,36 @@ tui_tag(struct tui *tui)
         window_move(&model->window, &model->page, 1);
 }
 
-/* Tags the live rows; returns how many were not tagged before, -1 without memory. */
+/* Tags the live rows. 0, or as tags_add. */
 static int
 tag_rows(struct tags *tags, const struct task_page *page)
 {
-    size_t before = tags->count;
     struct tag tag;
+    int error = 0;
 
-    for (size_t i = 0; i < page->count; i++) {
+    for (size_t i = 0; i < page->count && error == 0; i++) {
         if (page->rows[i].state >= LOOPTOP_DONE)
             continue;
         tag_of(&page->rows[i], &tag);
-        if (tags_add(tags, &tag) < 0)
-            return -1;
+        error = tags_add(tags, &tag);
     }
-    return (int)(tags->count - before);
+    return error;
+}
+
+/* Others that are tagged, perhaps out of sight, would be cancelled too: they are told. */
+static void
+say_tagged(struct model *model, size_t live, size_t fresh)
+{
+    size_t all = model->tags.count;
+
+    if (all > live)
+        model_note(
+            model, NOTE_WARNING, "%zu match, but %zu are tagged in all: U untags them", live, all);
+    else if (fresh == 0)
+        model_note(model, NOTE_INFO, "all %zu are tagged already", live);
+    else
+        model_note(
+            model, NOTE_INFO, "%zu task%s tagged: x cancels, U untags", fresh, WORDS_PLURAL(fresh));
 }
 
 /* Tags the rows of a page that stands for all that match, which may be more than it holds. */
@@ -60,18 +75,13 @@ tag_page(struct model *model, const struct task_page *page)
         model_note(model, NOTE_INFO, "no live task %s",
             model->query.filter ? "matches the filter" : "is there");
     } else if (model->tags.count + fresh > LOOPTOP_CANCEL_MAX) {
-        model_note(model, NOTE_WARNING, "%llu tasks match%s: no more than %d can be tagged",
-            (unsigned long long)live, model->tags.count ? ", and others are tagged" : "",
-            LOOPTOP_CANCEL_MAX);
-    } else if (fresh == 0) {
-        model_note(model, NOTE_INFO, "all %llu are tagged already", (unsigned long long)live);
+        model_note(model, NOTE_WARNING,
+            "%llu tasks match, %zu are tagged: no more than %d can be tagged",
+            (unsigned long long)live, model->tags.count, LOOPTOP_CANCEL_MAX);
+    } else if (tag_rows(&model->tags, page) < 0) {
+        model_note(model, NOTE_ERROR, "out of memory");
     } else {
-        int added = tag_rows(&model->tags, page);
-        if (added < 0)
-            model_note(model, NOTE_ERROR, "out of memory");
-        else
-            model_note(model, NOTE_INFO, "%d task%s tagged: x cancels, U untags", added,
-                WORDS_PLURAL(added));
+        say_tagged(model, (size_t)live, (size_t)fresh);
     }
 }
 
