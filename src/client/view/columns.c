@@ -16,11 +16,11 @@
 /* min, ideal, max, priority, grow */
 const struct table_column columns_table[] = {
     {"ID", 4, 6, 12, 0, 0, FIT_RIGHT},
-    {"NAME", 8, 12, 24, 0, 1, FIT_MIDDLE},
+    {"NAME", 8, 16, 24, 0, 1, FIT_MIDDLE},
     {"S", 1, 7, 7, 0, 0, FIT_START},
-    {"COROUTINE", 12, 22, 44, 3, 1, FIT_END},
-    {"WAITING ON", 11, 18, 48, 1, 3, FIT_START},
-    {"AT", 12, 20, 48, 0, 4, FIT_START},
+    {"COROUTINE", 10, 20, 44, 3, 1, FIT_END},
+    {"WAITING ON", 10, 18, 48, 1, 3, FIT_START},
+    {"AT", 11, 20, 48, 0, 4, FIT_START},
     {"AGE", 7, 7, 7, 2, 0, FIT_RIGHT},
     {"IDLE", 6, 6, 6, 4, 0, FIT_RIGHT},
     {"BUSY%", 6, 6, 6, 5, 0, FIT_RIGHT},
