@@ -164,7 +164,7 @@ frame_draw_tabs(const struct model *model, const struct view_ops *current, struc
         strip_add(&strip, 2, "", ROLE_TAB, "sort %s%s", columns_table[sorted].title,
             columns_largest_first(sorted) != model->query.reverse ? "▼" : "▲")
             ->right = true;
-    strip_add(&strip, 3, "", ROLE_TAB, "filter %s",
+    strip_add(&strip, model->query.filter ? 1 : 3, "", ROLE_TAB, "filter %s",
         model->query.filter ? model->query.filter : WORDS_UNKNOWN)
         ->flexible = true;
     strip_draw(&strip, surface, x + 2, area.y, area.x + area.w - x - 3);
