@@ -349,7 +349,7 @@ put_table(struct buf *buf, const struct ls_list *list)
         {"BUSY%", true, false, 0, 4},
         {"RSS", true, false, 0, 7},
         {"UP", true, false, 0, 8},
-        {"COMMAND", false, false, 12, 0},
+        {"COMMAND", false, false, 24, 0},
     };
     struct out_table table = {
         .columns = columns,

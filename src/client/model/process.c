@@ -115,6 +115,21 @@ owner_of(pid_t pid, const char **ret_what)
     return parent;
 }
 
+/* Takes the directories of the program off its command line; a title that it gave itself stays. */
+static void
+skip_directories(pid_t pid, char *command)
+{
+    char program[ARGS_MAX];
+    size_t n;
+
+    if (proc_args(NULL, pid, program, sizeof program, &n) < 0 || n == 0 || program[0] != '/' ||
+        strchr(program, ' '))
+        return;
+    size_t directories = (size_t)(base_name(program) - program), len = strlen(command);
+    if (directories < len)
+        memmove(command, command + directories, len - directories + 1);
+}
+
 void
 process_command(pid_t pid, char *out, size_t size)
 {
@@ -131,6 +146,7 @@ process_command(pid_t pid, char *out, size_t size)
     }
     if (proc_cmdline(NULL, pid, out + n, size - n, &(size_t){0}) < 0)
         out[n] = '\0';
+    skip_directories(pid, out + n);
 }
 
 void

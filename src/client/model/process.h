@@ -15,8 +15,9 @@
 void process_name_of(const char *args, size_t n, char *out, size_t size);
 
 /*
- * The command line of a process, "" where it cannot be read. Of one that multiprocessing started it
- * says nothing: there it is "worker of PID: " and the command line of that process.
+ * The command line of a process without the directories of its program, "" where it cannot be read.
+ * Of one that multiprocessing started it says nothing: there it is "worker of PID: " and the
+ * command line of that process.
  */
 void process_command(pid_t pid, char *out, size_t size);
 
