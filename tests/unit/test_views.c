@@ -365,6 +365,31 @@ the_sorted_column_is_always_seen(void **state)
     assert_false(has_column(&layout, 9)); /* unless a person hid it */
 }
 
+static void
+expect_site(const char *file, const char *function, bool stale, int width, const char *text)
+{
+    struct task_site site = {file, function, 228};
+    struct task_row row = {.id = 1, .name = "", .at = &site, .at_stale = stale};
+    struct columns_cell cell;
+
+    columns_cell(&model, &row, columns_of_key(LOOPTOP_COL_AT), width, &cell);
+    assert_string_equal(cell.text, text);
+}
+
+static void
+a_place_keeps_its_line(void **state)
+{
+    (void)state;
+    expect_site("/srv/shop.py", "Shop.work", false, 21, "shop.py:228 Shop.work");
+    expect_site("/srv/shop.py", "Shop.work", false, 20, "shop.py:228 work");
+    expect_site("/srv/shop.py", "Shop.work", true, 20, "~shop.py:228 work");
+    expect_site("/srv/shop.py", "f.<locals>.g", false, 15, "shop.py:228 g");
+    expect_site("/srv/shop.py", "Shop.work", false, 14, "shop.py:228");
+    expect_site("/srv/shop.py", "Shop.work", false, 11, "shop.py:228");
+    expect_site("/srv/shop.py", "Shop.work", false, 8, "….py:228");
+    expect_site("/srv/shop.py", "Shop.work", true, 8, "~…py:228");
+}
+
 int
 main(void)
 {
@@ -381,6 +406,7 @@ main(void)
         cmocka_unit_test(the_sorted_column_is_always_seen),
         cmocka_unit_test(what_is_left_over_goes_to_names_first),
         cmocka_unit_test(help_keeps_its_columns),
+        cmocka_unit_test(a_place_keeps_its_line),
     };
 
     fixture_model(&model, 50);

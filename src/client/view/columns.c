@@ -155,25 +155,39 @@ end_of(const char *text, int width)
 }
 
 /*
- * File and line, and the function where there is room for a good part of it. Where not even the
- * place fits the file loses its start: the line counts more.
+ * A site that is wider than its column: its function goes without the class, or where little of it
+ * could be seen not at all. Where not even the place fits the file loses its start: the line counts
+ * more.
  */
+static void
+narrow_site(const struct task_site *site, int width, char *out, size_t size)
+{
+    const char *dot = strrchr(site->function, '.');
+    struct task_site bare = *site;
+    char place[200];
+
+    words_place(place, sizeof place, site->file, site->line, false);
+    int room = width - glyph_columns(place, false, width);
+    if (dot)
+        bare.function = dot + 1;
+    if (room < 0)
+        snprintf(out, size, "…%s", end_of(place, width - 1));
+    else if (room <= MIN_FUNCTION)
+        snprintf(out, size, "%s", place);
+    else
+        words_site(out, size, &bare, false);
+}
+
 static void
 cell_site(const struct task_site *site, bool stale, int width, struct columns_cell *cell)
 {
     const char *mark = site && stale ? "~" : "";
-    char place[200], text[sizeof cell->text - 8];
+    char text[sizeof cell->text - 8];
 
     words_site(text, sizeof text, site, false);
     width -= (int)strlen(mark);
-    if (site && *site->file && glyph_columns(text, false, width) > width) {
-        words_place(place, sizeof place, site->file, site->line, false);
-        int room = width - glyph_columns(place, false, width);
-        if (room < 0)
-            snprintf(text, sizeof text, "…%s", end_of(place, width - 1));
-        else if (room <= MIN_FUNCTION)
-            snprintf(text, sizeof text, "%s", place);
-    }
+    if (site && *site->file && glyph_columns(text, false, width) > width)
+        narrow_site(site, width, text, sizeof text);
     snprintf(cell->text, sizeof cell->text, "%s%s", mark, text);
     if (!site)
         cell->role = ROLE_DIM;
