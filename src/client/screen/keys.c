@@ -14,10 +14,10 @@ special_name(int key)
         int key;
         const char *name;
     } names[] = {{KEYS_TAB, "Tab"}, {KEYS_ENTER, "Enter"}, {KEYS_ESCAPE, "Esc"},
-        {KEYS_SPACE, "space"}, {KEYS_BACKSPACE, "Backspace"}, {KEYS_UP, "↑"}, {KEYS_DOWN, "↓"},
-        {KEYS_LEFT, "←"}, {KEYS_RIGHT, "→"}, {KEYS_PAGE_UP, "PgUp"}, {KEYS_PAGE_DOWN, "PgDn"},
-        {KEYS_HOME, "Home"}, {KEYS_END, "End"}, {KEYS_INSERT, "Ins"}, {KEYS_DELETE, "Del"},
-        {KEYS_BACKTAB, "Shift-Tab"}};
+        {KEYS_SPACE, "space"}, {KEYS_BACKSPACE, "Backspace"}, {KEYS_UP, "Up"}, {KEYS_DOWN, "Down"},
+        {KEYS_LEFT, "Left"}, {KEYS_RIGHT, "Right"}, {KEYS_PAGE_UP, "PgUp"},
+        {KEYS_PAGE_DOWN, "PgDn"}, {KEYS_HOME, "Home"}, {KEYS_END, "End"}, {KEYS_INSERT, "Ins"},
+        {KEYS_DELETE, "Del"}, {KEYS_BACKTAB, "Shift-Tab"}};
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (names[i].key == key)

@@ -28,7 +28,7 @@ struct bindings {
 /* The row of a key, NULL: none. */
 const struct binding *binding_find(struct bindings bindings, int key);
 
-/* The keys of the row and of those told together with it, as "↑ k, ↓ j". */
+/* The keys of the row and of those told together with it, as "Up k, Down j". */
 void binding_keys(struct bindings bindings, size_t row, char *out, size_t size);
 
 /* Draws the offers of both tables in one line, as many as fit. */
