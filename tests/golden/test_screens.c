@@ -253,6 +253,7 @@ detail(void **state)
     fixture_detail(&model, 2, 4);
     check_sizes("detail", &model, NULL);
     check("detail", &model, 200, 50, false, NULL);
+    check("detail", &model, 40, 6, false, NULL);
     snprintf(model.detail.error, sizeof model.detail.error, "no stack: the task has ended");
     model.detail.gone = true;
     model.detail.stack.complete = false;

@@ -15,8 +15,9 @@
 #include "client/view/words.h"
 #include "client/widget/strip.h"
 
-#define SHORT_ROWS 9 /* below it the chain has all lines but the title's */
-#define WIDE_COLS 96 /* from here on the figures have a box of their own */
+#define SHORT_ROWS 9  /* below it the chain has all lines but the title's */
+#define WIDE_COLS 96  /* from here on the figures have a box of their own */
+#define FRAMED_ROWS 5 /* from here on the chain has a frame */
 
 struct detail_state {
     int scroll;
@@ -75,6 +76,19 @@ chain_area(const struct model *model, struct rect area)
     return (struct rect){area.x, area.y + above, area.w, area.h - above};
 }
 
+/* The part of that for its lines: on a very low screen they have the frame's too. */
+static struct rect
+chain_inside(struct rect area)
+{
+    struct rect in = rect_inside(area);
+
+    if (area.h < FRAMED_ROWS) {
+        in.y = area.y;
+        in.h = area.h;
+    }
+    return in;
+}
+
 /* Local variables are shown in full where the whole chain fits so. */
 static bool
 shows_all(const struct view *view, const struct model *model, int rows)
@@ -92,8 +106,9 @@ draw_chain(
     const struct detail *detail = &model->detail;
     bool late = detail->asked_ns && model->now_ns - detail->asked_ns > MODEL_SILENT_NS;
 
-    surface_box(surface, area, "awaits");
-    struct rect inside = rect_inside(area);
+    struct rect inside = chain_inside(area);
+    if (area.h >= FRAMED_ROWS)
+        surface_box(surface, area, "awaits");
     bool all = shows_all(view, model, inside.h);
     struct rect former = surface_clip(surface, inside);
     inside.x++; /* air beside the frame */
@@ -106,7 +121,7 @@ draw_chain(
     chain_draw(detail, all, state->scroll, surface, inside);
     surface_unclip(surface, former);
     int more = chain_lines(detail, all) - state->scroll - inside.h;
-    if (more > 0 && area.w > 12)
+    if (more > 0 && area.w > 12 && area.h >= FRAMED_ROWS)
         surface_printf(
             surface, area.x + area.w - 12, area.y + area.h - 1, ROLE_BOX, " %d more ", more);
 }
@@ -254,7 +269,8 @@ detail_scroll(struct view *view, const struct model *model, int lines)
 {
     struct detail_state *state = view->state;
     struct rect area = chain_area(model, (struct rect){0, 0, view->cols, view->rows});
-    int rows = area.h > 2 ? area.h - 2 : 1;
+    struct rect inside = chain_inside(area);
+    int rows = inside.h > 0 ? inside.h : 1;
     int most = chain_lines(&model->detail, shows_all(view, model, rows)) - rows;
 
     if (lines > most - state->scroll)
