@@ -21,7 +21,7 @@ columns_fit(void **state)
     struct table table = {.columns = columns_table,
         .count = columns_count,
         .pinned = 2,
-        .squeezed = COLUMNS_SQUEEZED};
+        .narrowed = COLUMNS_NARROWED};
     struct table_layout layout;
 
     (void)state;
@@ -88,7 +88,7 @@ what_is_left_over_goes_to_names_first(void **state)
     struct table table = {.columns = columns_table,
         .count = columns_count,
         .pinned = 2,
-        .squeezed = COLUMNS_SQUEEZED};
+        .narrowed = COLUMNS_NARROWED};
 
     (void)state;
     table.first = 1;
@@ -108,7 +108,7 @@ the_sorted_column_is_always_seen(void **state)
     struct table table = {.columns = columns_table,
         .count = columns_count,
         .pinned = 2,
-        .squeezed = COLUMNS_SQUEEZED};
+        .narrowed = COLUMNS_NARROWED};
     struct table_layout layout;
 
     (void)state;

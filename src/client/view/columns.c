@@ -13,23 +13,23 @@
 #define MIN_STATE_WORD 7 /* below it a state is its sign alone */
 #define MIN_FUNCTION 3   /* columns of a function's name, with a blank before: less is left out */
 
-/* min, ideal, max, priority, grow */
+/* min, narrow, ideal, max, priority, grow */
 const struct table_column columns_table[] = {
-    {"ID", 4, 6, 12, 0, 0, FIT_RIGHT},
-    {"NAME", 8, 16, 24, 0, 1, FIT_MIDDLE},
-    {"S", 1, 7, 7, 0, 0, FIT_START},
-    {"COROUTINE", 10, 20, 44, 3, 1, FIT_END},
-    {"WAITING ON", 10, 18, 48, 1, 3, FIT_START},
-    {"AT", 11, 20, 48, 0, 4, FIT_START},
-    {"AGE", 7, 7, 7, 2, 0, FIT_RIGHT},
-    {"IDLE", 6, 6, 6, 4, 0, FIT_RIGHT},
-    {"BUSY%", 6, 6, 6, 5, 0, FIT_RIGHT},
-    {"BUSY", 6, 6, 6, 7, 0, FIT_RIGHT},
-    {"STEPS", 6, 6, 6, 8, 0, FIT_RIGHT},
-    {"MAX", 6, 6, 6, 6, 0, FIT_RIGHT},
-    {"CREATED AT", 12, 20, 36, 9, 1, FIT_START},
-    {"PARENT", 6, 6, 8, 10, 0, FIT_RIGHT},
-    {"LOOP", 5, 5, 5, 11, 0, FIT_RIGHT},
+    {"ID", 4, 6, 6, 12, 0, 0, FIT_RIGHT},
+    {"NAME", 8, 10, 16, 24, 0, 1, FIT_MIDDLE},
+    {"S", 1, 7, 7, 7, 0, 0, FIT_START},
+    {"COROUTINE", 8, 10, 20, 44, 3, 1, FIT_END},
+    {"WAITING ON", 8, 10, 18, 48, 1, 3, FIT_START},
+    {"AT", 9, 11, 20, 48, 0, 4, FIT_START},
+    {"AGE", 7, 7, 7, 7, 2, 0, FIT_RIGHT},
+    {"IDLE", 6, 6, 6, 6, 4, 0, FIT_RIGHT},
+    {"BUSY%", 6, 6, 6, 6, 5, 0, FIT_RIGHT},
+    {"BUSY", 6, 6, 6, 6, 7, 0, FIT_RIGHT},
+    {"STEPS", 6, 6, 6, 6, 8, 0, FIT_RIGHT},
+    {"MAX", 6, 6, 6, 6, 6, 0, FIT_RIGHT},
+    {"CREATED AT", 9, 11, 20, 36, 9, 1, FIT_START},
+    {"PARENT", 6, 6, 6, 8, 10, 0, FIT_RIGHT},
+    {"LOOP", 5, 5, 5, 5, 11, 0, FIT_RIGHT},
 };
 
 const int columns_count = sizeof columns_table / sizeof *columns_table;

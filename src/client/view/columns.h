@@ -7,7 +7,7 @@
 #include "client/widget/table.h"
 
 /* Columns up to this priority are what a row is about: on narrow screens they share the room. */
-#define COLUMNS_SQUEEZED 4
+#define COLUMNS_NARROWED 4
 
 /* Columns in their order, and how many. */
 extern const struct table_column columns_table[];

@@ -98,7 +98,7 @@ table_of(const struct view *view, const struct model *model)
         .hidden = model->hidden_columns,
         .scroll = state->scroll,
         .keep = sorted >= 0 ? sorted : 0,
-        .squeezed = COLUMNS_SQUEEZED,
+        .narrowed = COLUMNS_NARROWED,
         .exact = COLUMN_ID,
         .exact_cols = widest_id(model),
         .first = COLUMN_NAME,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Layout in passes: take columns in the order of their priority as long as they fit, the first ones
- * with what is little enough; squeeze in the one that has to stay; bring all from their least to
- * their ideal width; share the rest among those that grow.
+ * narrow; squeeze in the one that has to stay; bring all from there to their ideal width; share the
+ * rest among those that grow.
  */
 #include "client/widget/table.h"
 
@@ -53,11 +53,12 @@ ideal(const struct table *table, int column)
     return exact > 0 ? exact : table->columns[column].ideal;
 }
 
-/* Texts may be cut to their least; figures and words are whole. */
 static int
-squeezed(const struct table *table, int column)
+narrow(const struct table *table, int column)
 {
-    return table->columns[column].grow > 0 ? least(table, column) : ideal(table, column);
+    int exact = exact_width(table, column);
+
+    return exact > 0 ? exact : table->columns[column].narrow;
 }
 
 /* What the chosen columns take, each as wide as that function says. */
@@ -79,8 +80,8 @@ has_room(const struct table *table, uint32_t chosen, int column, int width)
     uint32_t all = chosen | 1u << column;
 
     if (table->scroll > 0)
-        return total_width(table, chosen, ideal) + 1 + squeezed(table, column) <= width;
-    return total_width(table, all, rank(table, column) <= table->squeezed ? squeezed : ideal) <=
+        return total_width(table, chosen, ideal) + 1 + narrow(table, column) <= width;
+    return total_width(table, all, rank(table, column) <= table->narrowed ? narrow : ideal) <=
            width;
 }
 
@@ -124,7 +125,7 @@ keep(const struct table *table, uint32_t chosen, int column, int width)
 
     if ((table->hidden | chosen) >> column & 1)
         return chosen;
-    while (total_width(table, chosen | kept, squeezed) > width &&
+    while (total_width(table, chosen | kept, narrow) > width &&
            (last = least_important(table, chosen)) >= 0)
         chosen &= ~(1u << last);
     return total_width(table, chosen | kept, least) > width ? chosen : chosen | kept;
@@ -231,18 +232,18 @@ table_layout(const struct table *table, int width, struct table_layout *ret_layo
     width--; /* the last one is for the arrow that tells of more columns */
     struct table_layout layout = {.more_left = table->scroll > 0};
     uint32_t chosen = keep(table, choose(table, width), table->keep, width);
-    int used = TABLE_GUTTER - 1;
+    int (*start)(const struct table *, int) =
+        total_width(table, chosen, narrow) <= width ? narrow : least;
 
     for (int i = 0; i < table->count; i++) {
         if (chosen >> i & 1) {
             layout.column[layout.count] = i;
-            layout.width[layout.count++] = least(table, i);
-            used += least(table, i) + 1;
+            layout.width[layout.count++] = start(table, i);
         } else if (is_there(table, i)) {
             layout.more_right = true;
         }
     }
-    int room = make_whole(table, &layout, width - used);
+    int room = make_whole(table, &layout, width - total_width(table, chosen, start));
     grow(table, &layout, widen(table, &layout, room));
     int x = TABLE_GUTTER;
     for (int i = 0; i < layout.count; i++) {

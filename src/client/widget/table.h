@@ -16,9 +16,9 @@
 
 struct table_column {
     const char *title;
-    uint8_t min, ideal, max; /* width */
-    uint8_t priority;        /* 0: always there; higher ones go first when room is short */
-    uint8_t grow;            /* share of the room that is left over */
+    uint8_t min, narrow, ideal, max; /* width: narrow is enough where room is short */
+    uint8_t priority;                /* 0: always there; higher ones go first when room is short */
+    uint8_t grow;                    /* share of the room that is left over */
     enum fit fit;
 };
 
@@ -29,7 +29,7 @@ struct table {
     uint32_t hidden; /* bit i: column i was switched off */
     int scroll;      /* unpinned columns scrolled off to the left */
     int keep;        /* a column that stays wherever there is room for its least, unless hidden */
-    int squeezed;    /* columns up to this priority are narrowed before one of them is left out */
+    int narrowed;    /* columns up to this priority are narrowed before one of them is left out */
     int exact;       /* a column that is as wide as its contents.. */
     int exact_cols;  /* ..need, from its least to its largest width; 0: there is none */
     int first;       /* a column that has what is left over before others, but no more than.. */
