@@ -15,7 +15,7 @@
 
 #define RETRY_MAX_S 5
 #define RECONNECT_MS 300
-#define SAME_PROCESS_S 1.0 /* start times closer than this are of one program */
+#define SAME_AGENT_S 0.001 /* an agent says when it was loaded, in milliseconds */
 
 void
 tui_link_opened(struct tui *tui)
@@ -81,6 +81,8 @@ forget_process(struct tui *tui)
     window_home(&model->window);
     view_close(&tui->parts.detail);
     detail_done(&model->detail);
+    process_describe(
+        model->pid, model->name, sizeof model->name, model->command, sizeof model->command);
     model_note(model, NOTE_WARNING, "process %d runs another program now", (int)model->pid);
     tui_layout(tui);
 }
@@ -101,7 +103,7 @@ reconnect(struct tui *tui)
         model->now_ns = clock_monotonic_ns();
         model->link.retry_ns = model->now_ns + wait_s * CLOCK_NS_PER_S;
     } else if (!notice_end(tui)) {
-        if (fabs(conn_hello(tui->conn)->started_s - tui->started_s) > SAME_PROCESS_S)
+        if (fabs(conn_hello(tui->conn)->started_s - tui->started_s) > SAME_AGENT_S)
             forget_process(tui);
         tui_link_opened(tui);
     }

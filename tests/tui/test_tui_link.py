@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from looptop_client import PYTHONS, Service
 from term import LOOPTOP, ROOT, FakeAgent, Terminal, wait_until
 
 SCRIPTED_AGENT = os.path.join(ROOT, "tests", "support", "scripted_agent.py")
@@ -68,6 +69,32 @@ def test_target_is_a_zombie():
         term.wait("live 1s")
         agent.signal(signal.SIGKILL)
         term.wait("^ process %d has ended" % agent.pid)
+
+
+def test_target_becomes_another_program():
+    """Its number and the time of its start stay; nothing of the former one is shown any more."""
+    source = """
+        import asyncio, os, signal, sys
+
+        async def main(name):
+            loop = asyncio.get_running_loop()
+            again = [*sys.orig_argv[:-1], name + "-again"]
+            loop.add_signal_handler(signal.SIGUSR1, os.execv, sys.executable, again)
+            asyncio.current_task().set_name(name)
+            print("ready", flush=True)
+            await asyncio.sleep(3600)
+
+        asyncio.run(main(sys.argv[1]))
+    """
+    with Service.inline(LOOPTOP, source, "first", options=("run", "--", PYTHONS[-1])) as service:
+        service.expect("ready")
+        with Terminal([LOOPTOP, str(service.pid)], cols=140,
+                      environ={"XDG_RUNTIME_DIR": service.directory}) as term:
+            term.wait("1 first +◇ WAIT")
+            os.kill(service.pid, signal.SIGUSR1)
+            term.wait("process %d runs another program now" % service.pid)
+            term.wait("1 first-again +◇ WAIT")
+            term.wait(r"\.py first-again")  # the command, in the first line
 
 
 def test_what_is_wrong_comes_first(shop):
