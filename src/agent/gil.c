@@ -121,6 +121,18 @@ stopping(void)
     return LOAD(queue.stop);
 }
 
+/* What was known before a time without hooks may point to tasks that are gone. GIL held, and given
+ * back in between. */
+static void
+forget_tasks(void)
+{
+    while (table_forget())
+        (void)gil_give_way();
+    give_gil();
+    table_discard();
+    take_gil();
+}
+
 /* Hooks, once asyncio is there. GIL held. */
 static void
 try_install(void)
@@ -138,8 +150,7 @@ try_install(void)
         return;
     }
     memory_gc_install();
-    /* what was known before a time without hooks may point to tasks that are gone */
-    table_reset();
+    forget_tasks();
     loops_reset();
     loops_find_in_threads();
     if (agent_hooks() != LOOPTOP_HOOKS_WAITING)

@@ -8,13 +8,17 @@
 
 #include "agent/ticks.h"
 
+#define FORGET_BATCH 1024 /* records, between two looks at the clock */
+
 struct record *table_records;
 uint32_t table_high;
 uint32_t table_max;
 struct table_counts table_counts;
 
 static uint64_t last_id;
-static uint32_t free_list; /* index of the first free record, 0: none */
+static uint32_t free_list;     /* index of the first free record, 0: none */
+static uint32_t forgotten = 1; /* by table_forget, so far: those below */
+static uint32_t discarded;     /* by table_discard: those below */
 
 /* Ended records in the order of their end, so that the oldest goes first; the capacity is a power
  * of two. */
@@ -43,21 +47,47 @@ table_init(void)
     return 0;
 }
 
-void
-table_reset(void)
+static void
+empty(void)
 {
-    for (uint32_t i = 1; i < table_high; i++) {
-        STORE(table_records[i].id, 0);
-        STORE(table_records[i].task, NULL);
-    }
-    /* the pages go back; reads give zero from here on */
-    (void)madvise(table_records, (size_t)table_high * sizeof(struct record), MADV_DONTNEED);
+    discarded = table_high;
+    forgotten = 1;
     STORE(table_high, 1);
     free_list = 0;
     kept_done.count = kept_failed.count = 0;
     uint64_t *const counts = (uint64_t *)&table_counts;
     for (size_t i = 0; i < sizeof table_counts / sizeof *counts; i++)
         STORE(counts[i], 0);
+}
+
+bool
+table_forget(void)
+{
+    uint32_t left = table_high - forgotten, n = left < FORGET_BATCH ? left : FORGET_BATCH;
+    for (; n > 0; n--, forgotten++) {
+        STORE(table_records[forgotten].id, 0);
+        STORE(table_records[forgotten].task, NULL);
+    }
+    if (forgotten < table_high)
+        return true;
+    empty();
+    return false;
+}
+
+void
+table_discard(void)
+{
+    size_t size = discarded * sizeof(struct record);
+    /* the pages go back, and read as zero; locked ones do not */
+    if (madvise(table_records, size, MADV_DONTNEED) != 0)
+        memset(table_records, 0, size);
+}
+
+void
+table_reset(void)
+{
+    empty();
+    table_discard();
 }
 
 static void

@@ -73,7 +73,15 @@ _Static_assert(sizeof(struct record) == 192, "a record is three cache lines");
 /* Reserves the memory. 0, -ENOMEM. Once. */
 int table_init(void);
 
-/* Forgets every record (ids go on). GIL held. */
+/*
+ * Forgets every record (ids go on), in parts, so that nobody has to wait for it: table_forget, GIL
+ * held, again as long as it says that there are more; then table_discard, GIL not needed. Hooks are
+ * off all the while.
+ */
+bool table_forget(void);
+void table_discard(void);
+
+/* The same at once, where no other thread reads: in a forked child. GIL held. */
 void table_reset(void);
 
 /*

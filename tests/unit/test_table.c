@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/table.h"
@@ -111,6 +112,38 @@ test_a_dropped_record_leaves_no_trace(void **state)
     assert_ptr_equal(table_new(&tasks[1]), record);
 }
 
+/* Between two parts steps end that began when the hooks were on. */
+static void
+test_all_is_forgotten_in_parts(void **state)
+{
+    (void)state;
+    enum { COUNT = 10000 };
+    char *many = calloc(1, COUNT);
+    struct record *first = table_new(&many[0]), *last = NULL;
+    uint64_t id;
+    for (int i = 1; i < COUNT; i++)
+        last = table_new(&many[i]);
+    table_end(table_new(&tasks[0]), RECORD_DONE, ticks_now());
+    id = last->id + 1;
+    assert_true(table_forget());
+    assert_null(table_find(table_index(first), &many[0]));
+    assert_ptr_equal(table_find(table_index(last), &many[COUNT - 1]), last);
+    table_end(last, RECORD_FAILED, ticks_now());
+    while (table_forget())
+        ;
+    table_discard();
+    assert_int_equal(table_counts.live, 0);
+    assert_int_equal(table_high, 1);
+    for (uint32_t i = 1; i < COUNT; i++)
+        assert_true(table_records[i].id == 0 && table_records[i].born == 0);
+    for (int i = 1; i < 2 * TABLE_KEEP_FAILED; i++) {
+        struct record *record = table_new(&many[1]);
+        assert_true(record->id > id++);
+        table_end(record, RECORD_FAILED, ticks_now());
+    }
+    free(many);
+}
+
 static void
 test_ticks_pass_as_time_does(void **state)
 {
@@ -131,6 +164,7 @@ main(void)
         cmocka_unit_test_setup(test_what_ended_long_ago_goes, setup),
         cmocka_unit_test_setup(test_a_full_table_counts_and_goes_on, setup),
         cmocka_unit_test_setup(test_a_dropped_record_leaves_no_trace, setup),
+        cmocka_unit_test_setup(test_all_is_forgotten_in_parts, setup),
         cmocka_unit_test_setup(test_ticks_pass_as_time_does, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
