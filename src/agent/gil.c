@@ -166,12 +166,14 @@ run_stack(struct job *job)
 {
     struct stack stack;
     stack_init(&stack, job->task, &job->out);
+    take_gil();
     int rc = stack_slice(&stack, GIL_SLICE_NS);
     while (rc == 0 && !LOAD(job->given_up) && !stopping()) {
         yield_gil();
         rc = stack_slice(&stack, GIL_SLICE_NS);
     }
     stack_done(&stack);
+    give_gil();
     if (rc == -ENOENT)
         rpc_error_set(
             &job->error, LOOPTOP_ERR_NO_TASK, "no task %llu", (unsigned long long)job->task);
@@ -239,10 +241,22 @@ refresh_lazy(void)
 }
 
 static void
+run_refresh(void)
+{
+    take_gil();
+    running_refresh();
+    give_gil();
+    if (have_lazy_places())
+        refresh_lazy();
+}
+
+static void
 run_cancel(struct job *job)
 {
+    take_gil();
     while (cancel_send(job->cancel, GIL_SLICE_NS) && !stopping())
         yield_gil();
+    give_gil();
 }
 
 static void
@@ -254,16 +268,12 @@ run_job(struct job *job)
         rpc_error_set(&job->error, LOOPTOP_ERR_INACTIVE, "the agent is not active");
         return;
     }
-    take_gil();
     if (job->kind == JOB_STACK)
         run_stack(job);
     else if (job->kind == JOB_CANCEL)
         run_cancel(job);
     else
-        running_refresh();
-    give_gil();
-    if (job->kind == JOB_REFRESH && have_lazy_places())
-        refresh_lazy();
+        run_refresh();
 }
 
 static uint64_t

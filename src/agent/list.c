@@ -11,6 +11,7 @@
 #include "agent/list_sort.h"
 #include "agent/names.h"
 #include "agent/record_view.h"
+#include "agent/table_ids.h"
 #include "agent/ticks.h"
 #include "common/clock.h"
 #include "looptop/limits.h"
@@ -467,6 +468,7 @@ list_trim(void)
     free(kept.items);
     kept.items = NULL;
     kept.capacity = 0;
+    table_ids_trim();
 }
 
 int

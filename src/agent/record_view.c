@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/loops.h"
+#include "agent/table_ids.h"
 #include "agent/ticks.h"
 
 static enum looptop_state
@@ -144,9 +145,5 @@ record_view_read(uint32_t index, uint64_t now, struct record_view *view)
 uint32_t
 record_view_find(uint64_t id)
 {
-    uint32_t high = LOAD(table_high);
-    for (uint32_t i = 1; id != 0 && i < high; i++)
-        if (LOAD(table_records[i].id) == id)
-            return i;
-    return 0;
+    return table_ids_find(id);
 }

@@ -14,6 +14,7 @@
 #include "agent/locals.h"
 #include "agent/paths.h"
 #include "agent/record_view.h"
+#include "agent/table_ids.h"
 #include "agent/ticks.h"
 #include "looptop/limits.h"
 
@@ -23,7 +24,7 @@
 void
 stack_init(struct stack *stack, uint64_t task, struct buf *buf)
 {
-    *stack = (struct stack){.task = task};
+    *stack = (struct stack){.task = task, .index = table_ids_search(task)};
     json_out_init(&stack->out, buf);
 }
 
@@ -205,8 +206,6 @@ int
 stack_slice(struct stack *stack, uint64_t max_ns)
 {
     uint64_t start = ticks_now();
-    if (!stack->begun)
-        stack->index = record_view_find(stack->task);
     const struct record *record = &table_records[stack->index];
     if (stack->index == 0 || record->id != stack->task)
         return -ENOENT;

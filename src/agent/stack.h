@@ -27,7 +27,7 @@ struct stack {
     const char *awaits; /* type of what the last frame awaits */
 };
 
-/* Prepares reading the task's chain into buf. GIL: any. */
+/* Prepares reading the task's chain into buf; goes through the table for it. GIL not held. */
 void stack_init(struct stack *stack, uint64_t task, struct buf *buf);
 
 /*

@@ -13,9 +13,9 @@
 struct record *table_records;
 uint32_t table_high;
 uint32_t table_max;
+uint64_t table_last_id;
 struct table_counts table_counts;
 
-static uint64_t last_id;
 static uint32_t free_list;     /* index of the first free record, 0: none */
 static uint32_t forgotten = 1; /* by table_forget, so far: those below */
 static uint32_t discarded;     /* by table_discard: those below */
@@ -173,7 +173,9 @@ table_new(void *task)
         STORE(words[i], 0);
     STORE(record->task, task);
     ADD(table_counts.live, 1);
-    STORE_RELEASE(record->id, ++last_id);
+    uint64_t id = table_last_id + 1;
+    STORE_RELEASE(record->id, id);
+    STORE_RELEASE(table_last_id, id);
     return record;
 }
 

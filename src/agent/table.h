@@ -102,6 +102,8 @@ void table_end(struct record *record, unsigned outcome, uint64_t now);
 extern HIDDEN struct record *table_records; /* [0] is never used */
 extern HIDDEN uint32_t table_high;          /* records ever used; atomic */
 extern HIDDEN uint32_t table_max;
+extern HIDDEN uint64_t
+    table_last_id; /* given last; atomic: all up to it are in the table, or were */
 
 static inline uint32_t
 table_index(const struct record *record)
