@@ -10,6 +10,7 @@
 
 #include <dlfcn.h>
 
+#include "agent/hooks.h"
 #include "agent/loops.h"
 
 #define UV_METRICS_IDLE_TIME 1 /* enum uv_loop_option of uv.h, fixed by libuv's ABI */
@@ -100,11 +101,18 @@ uv_loop_stopped(struct loop *loop)
     pthread_mutex_unlock(&loop->uv_lock);
 }
 
+/* Under the lock. Without hooks nobody said if the loop has been closed. */
+static bool
+may_read(const struct loop *loop)
+{
+    return loop->uv != NULL && LOAD(hooks_active);
+}
+
 bool
 uv_idle_ns(struct loop *loop, uint64_t *ret_ns)
 {
     pthread_mutex_lock(&loop->uv_lock);
-    bool known = loop->uv != NULL && loop->uv_measured;
+    bool known = may_read(loop) && loop->uv_measured;
     if (known)
         *ret_ns = uv.idle_time(loop->uv);
     pthread_mutex_unlock(&loop->uv_lock);
@@ -116,7 +124,7 @@ uv_iterations(struct loop *loop, uint64_t *ret_count)
 {
     struct uv_metrics metrics = {0};
     pthread_mutex_lock(&loop->uv_lock);
-    bool known = loop->uv != NULL && uv.info != NULL && uv.info(loop->uv, &metrics) == 0;
+    bool known = may_read(loop) && uv.info != NULL && uv.info(loop->uv, &metrics) == 0;
     pthread_mutex_unlock(&loop->uv_lock);
     if (known)
         *ret_count = metrics.loop_count;

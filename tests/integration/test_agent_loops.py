@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from looptop_client import BUILD, DEADLINE_S, ROOT, Service, wait_for
+from looptop_client import BUILD, DEADLINE_S, ROOT, Service, python_with, wait_for
 
 with open(ROOT + "/include/looptop/limits.h") as limits:
     LOOPS_MAX = int(re.search(r"LOOPTOP_LOOPS_MAX (\d+)", limits.read()).group(1))
@@ -261,5 +261,34 @@ for each in threads:
             assert functions[0] == "main" and set(functions[1:-1]) == {"deeper"}, functions
             depths.add(len(functions))
         assert len(depths) == count // 10
+        service.tell()
+        assert service.wait() == 0
+
+
+def test_a_uvloop_that_was_closed_while_the_agent_was_stopped(python):
+    """The io thread reads nothing of it, though the GIL keeps the hooks from coming back."""
+    python, reason = python_with(python, "uvloop")
+    if python is None:
+        pytest.skip(reason)
+    with inline(python, """
+import ctypes, glob, os, uvloop
+
+async def main():
+    await asyncio.sleep(0)
+    looptop.stop()
+
+assert looptop.start()
+loop = uvloop.new_event_loop()
+loop.run_until_complete(main())
+loop.close()
+(agent,) = glob.glob("%s/*cpython-%d%d-*" % (os.environ["LOOPTOP_AGENT_DIR"], *sys.version_info[:2]))
+assert ctypes.PyDLL(agent).looptop_agent_start() == 0
+ctypes.PyDLL(None).usleep(2500000)  # with the GIL: two samples long
+print("READY", flush=True)
+sys.stdin.readline()
+""") as service:
+        service.expect("READY")
+        client = service.client()
+        wait_for(lambda: client.call("status")["hooks"]["state"] == "active")
         service.tell()
         assert service.wait() == 0
