@@ -18,6 +18,8 @@ static bool installed;
 int
 hooks_replace_method(PyTypeObject *type, PyMethodDef *def)
 {
+    if (Py_TYPE(type) != &PyType_Type)
+        return -ENOTSUP;
     PyObject *descr = PyDescr_NewMethod(type, def);
     int rc = descr != NULL ? PyObject_SetAttrString((PyObject *)type, def->ml_name, descr) : -1;
     Py_XDECREF(descr);

@@ -16,7 +16,7 @@
 
 bool hooks_place_unknown;
 
-static PyObject *eager_start; /* strong: the keyword */
+static PyObject *eager_start, *name_keyword; /* strong: keywords of Task */
 /* strong: globals of asyncio modules that create tasks for others */
 static PyObject *skip[SKIPS_MAX];
 static size_t skips;
@@ -146,7 +146,7 @@ hooks_asks_eager(PyObject *kwargs)
 {
     if (kwargs == NULL || PyDict_GET_SIZE(kwargs) == 0)
         return false;
-    PyObject *value = PyDict_GetItemWithError(kwargs, eager_start);
+    PyObject *value = cpy_dict_find(kwargs, eager_start);
     if (value == NULL || value == Py_False || value == Py_None)
         return false;
     return !PyLong_CheckExact(value) || cpy_int_bits(value) > 0;
@@ -156,7 +156,7 @@ void
 hooks_read_arguments(struct record *record, PyObject *args, PyObject *kwargs)
 {
     PyObject *coro = PyTuple_GET_SIZE(args) > 0 ? PyTuple_GET_ITEM(args, 0) : NULL;
-    PyObject *name = kwargs != NULL ? PyDict_GetItemString(kwargs, "name") : NULL;
+    PyObject *name = kwargs != NULL ? cpy_dict_find(kwargs, name_keyword) : NULL;
     struct loop *loop = loops_current();
     if (coro != NULL)
         STORE(record->coroutine, paths_coroutine(coro));
@@ -198,7 +198,8 @@ int
 hooks_birth_prepare(void)
 {
     eager_start = PyUnicode_InternFromString("eager_start");
+    name_keyword = PyUnicode_InternFromString("name");
     PyErr_Clear();
     find_skips();
-    return eager_start != NULL ? 0 : -ENOMEM;
+    return eager_start != NULL && name_keyword != NULL ? 0 : -ENOMEM;
 }

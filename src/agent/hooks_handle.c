@@ -182,11 +182,9 @@ static Py_ssize_t
 slot_offset(PyTypeObject *type, const char *name)
 {
     Py_ssize_t offset = -1;
-    PyObject *member = PyObject_GetAttrString((PyObject *)type, name);
+    PyObject *member = cpy_type_get(type, name);
     if (member != NULL && Py_TYPE(member) == &PyMemberDescr_Type)
         offset = ((PyMemberDescrObject *)member)->d_member->offset;
-    Py_XDECREF(member);
-    PyErr_Clear();
     return offset;
 }
 
@@ -194,16 +192,9 @@ slot_offset(PyTypeObject *type, const char *name)
 static bool
 is_stock(PyObject *function)
 {
-    if (!PyFunction_Check(function))
-        return false;
-    PyObject *module = cpy_module("asyncio.events");
-    bool stock =
-        module != NULL && PyModule_Check(module) &&
-        PyFunction_GET_GLOBALS(function) == PyModule_GetDict(module) &&
-        PyUnicode_CompareWithASCIIString(
-            ((PyCodeObject *)PyFunction_GET_CODE(function))->co_qualname, "Handle._run") == 0;
-    Py_XDECREF(module);
-    return stock;
+    return cpy_is_from(function, "asyncio.events") &&
+           PyUnicode_CompareWithASCIIString(
+               ((PyCodeObject *)PyFunction_GET_CODE(function))->co_qualname, "Handle._run") == 0;
 }
 
 void

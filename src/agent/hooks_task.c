@@ -340,7 +340,7 @@ static void
 patch_init(PyTypeObject *type, int depth)
 {
     PyObject *dict = cpy_type_dict(type);
-    PyObject *init = dict != NULL ? PyDict_GetItemString(dict, "__init__") : NULL;
+    PyObject *init = dict != NULL ? cpy_dict_get(dict, "__init__") : NULL;
     initproc hook = hook_init;
     if (init != NULL && Py_TYPE(init) == &PyWrapperDescr_Type) {
         PyWrapperDescrObject *descr = (PyWrapperDescrObject *)init;
@@ -349,8 +349,10 @@ patch_init(PyTypeObject *type, int depth)
     }
     if (type->tp_init == stock_init)
         type->tp_init = hook_init;
+    /* type's own: a class of its class may have another one */
+    PyObject *list = cpy_type_get(&PyType_Type, "__subclasses__");
     PyObject *subclasses =
-        depth < 16 ? PyObject_CallMethod((PyObject *)type, "__subclasses__", NULL) : NULL;
+        list != NULL && depth < 16 ? PyObject_CallOneArg(list, (PyObject *)type) : NULL;
     for (Py_ssize_t i = 0; subclasses != NULL && i < PyList_GET_SIZE(subclasses); i++)
         patch_init((PyTypeObject *)PyList_GET_ITEM(subclasses, i), depth + 1);
     Py_XDECREF(subclasses);
@@ -363,7 +365,7 @@ static PyMethodDef *
 method_def(const char *name, int flags)
 {
     PyObject *dict = cpy_type_dict(cpy_layout.task);
-    PyObject *method = dict != NULL ? PyDict_GetItemString(dict, name) : NULL;
+    PyObject *method = dict != NULL ? cpy_dict_get(dict, name) : NULL;
     PyMethodDef *def = NULL;
     if (method != NULL && Py_TYPE(method) == &PyMethodDescr_Type &&
         ((PyMethodDescrObject *)method)->d_method->ml_flags == flags)

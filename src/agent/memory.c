@@ -58,10 +58,10 @@ gc_called(PyObject *self, PyObject *const *args, Py_ssize_t n)
         Py_RETURN_NONE;
     }
     uint64_t span = gc.began != 0 ? ticks_now() - gc.began : 0;
-    PyObject *generation = PyDict_GetItemString(args[1], "generation");
-    long g = generation != NULL ? PyLong_AsLong(generation) : 0;
-    PyErr_Clear();
-    ADD(gc.collections[g < 0 ? 0 : g >= GENERATIONS ? GENERATIONS - 1 : g], 1);
+    PyObject *generation = cpy_dict_get(args[1], "generation");
+    uint64_t g =
+        generation != NULL && PyLong_CheckExact(generation) ? cpy_int_number(generation) : 0;
+    ADD(gc.collections[g >= GENERATIONS ? GENERATIONS - 1 : g], 1);
     ADD(gc.pause_total, span);
     if (span > gc.pause_max)
         STORE(gc.pause_max, span);

@@ -271,10 +271,44 @@ cpy_int_number(PyObject *value)
 /* Blocks of memory the interpreter's allocator has in use; -1 without the function. */
 Py_ssize_t cpy_allocated_blocks(void);
 
-/* sys.modules[name], or NULL; imports nothing, clears errors. Returns a strong reference. */
+/*
+ * The value of an exact str in a dict, borrowed, or NULL; keys of another kind are passed by. Like
+ * all lookups here it runs none of the application's code and leaves no exception.
+ */
+PyObject *cpy_dict_scan(PyObject *dict, PyObject *key);
+
+static inline PyObject *
+cpy_dict_find(PyObject *dict, PyObject *key)
+{
+    if (__builtin_expect(((PyDictObject *)dict)->ma_keys->dk_kind != DICT_KEYS_GENERAL, 1))
+        return PyDict_GetItemWithError(dict, key);
+    return cpy_dict_scan(dict, key);
+}
+
+PyObject *cpy_dict_get(PyObject *dict, const char *name);
+
+/* What a type has under a name, or inherits; a descriptor as it is. Borrowed, or NULL. */
+PyObject *cpy_type_get(const PyTypeObject *type, const char *name);
+
+/* What an instance has in its own dict. Borrowed, or NULL. */
+PyObject *cpy_instance_get(PyObject *object, const char *name);
+
+/* sys.modules[name], or NULL; imports nothing. Returns a strong reference. */
 PyObject *cpy_module(const char *name);
 
-/* module.attr.attr…, strong, or NULL without an exception. */
+/* module.attr.attr…, each as it is kept in a module, type or instance. Strong, or NULL. */
 PyObject *cpy_lookup(const char *module, const char *path);
+
+/* Whether it is a Python function that was made in this module. */
+bool cpy_is_from(PyObject *object, const char *module);
+
+/* Whether it is a type made in C, which Python code cannot make or change. */
+static inline bool
+cpy_is_c_type(PyObject *object)
+{
+    unsigned long flags = PyType_Check(object) ? ((PyTypeObject *)object)->tp_flags : 0;
+    return PyType_Check(object) &&
+           (!(flags & Py_TPFLAGS_HEAPTYPE) || (flags & Py_TPFLAGS_IMMUTABLETYPE));
+}
 
 #endif

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * CPython 3.11: where frames, generators and tracing keep what we read. Source: Include/internal/
- * pycore_frame.h and Include/cpython/{genobject,pystate}.h of 3.11. All of it: GIL held, references
- * borrowed.
+ * CPython 3.11: where frames, generators, instances and tracing keep what we read. Source:
+ * Include/internal/pycore_{dict,frame,object}.h and Include/cpython/{genobject,pystate}.h of 3.11.
+ * All of it: GIL held, references borrowed.
  */
 #ifndef LOOPTOP_AGENT_CPYTHON_CPY_311_H
 #define LOOPTOP_AGENT_CPYTHON_CPY_311_H
 
+#include <internal/pycore_dict.h>
 #include <internal/pycore_frame.h>
+#include <internal/pycore_object.h>
 
 #define CPY_TASKS_IN_SETS 1 /* asyncio.tasks._all_tasks, a WeakSet */
 #define CPY_SCHEDULED_TASKS "_all_tasks"
@@ -105,6 +107,14 @@ cpyv_running_loop(PyThreadState *ts)
 {
     (void)ts;
     return NULL;
+}
+
+/* An instance's values where they stand beside its class's keys, else NULL and its dict, if any. */
+static inline const PyDictValues *
+cpyv_instance_values(PyObject *object, PyObject **ret_dict)
+{
+    *ret_dict = *_PyObject_ManagedDictPointer(object);
+    return *_PyObject_ValuesPointer(object);
 }
 
 #endif

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * CPython 3.12: where frames, generators and tracing keep what we read. Source: Include/internal/
- * pycore_{frame,interp}.h and Include/cpython/{genobject,pystate}.h of 3.12. All of it: GIL held,
- * references borrowed.
+ * CPython 3.12: where frames, generators, instances and tracing keep what we read. Source:
+ * Include/internal/pycore_{dict,frame,interp,object}.h and Include/cpython/{genobject,pystate}.h
+ * of 3.12. All of it: GIL held, references borrowed.
  */
 #ifndef LOOPTOP_AGENT_CPYTHON_CPY_312_H
 #define LOOPTOP_AGENT_CPYTHON_CPY_312_H
 
+#include <internal/pycore_dict.h>
 #include <internal/pycore_frame.h>
 #include <internal/pycore_interp.h>
+#include <internal/pycore_object.h>
 
 #define CPY_TASKS_IN_SETS 1 /* asyncio.tasks._scheduled_tasks, a WeakSet, and _eager_tasks */
 #define CPY_SCHEDULED_TASKS "_scheduled_tasks"
@@ -109,6 +111,17 @@ static inline PyObject *
 cpyv_running_loop(PyThreadState *ts)
 {
     (void)ts;
+    return NULL;
+}
+
+/* An instance's values where they stand beside its class's keys, else NULL and its dict, if any. */
+static inline const PyDictValues *
+cpyv_instance_values(PyObject *object, PyObject **ret_dict)
+{
+    PyDictOrValues kept = *_PyObject_DictOrValuesPointer(object);
+    if (_PyDictOrValues_IsValues(kept))
+        return _PyDictOrValues_GetValues(kept);
+    *ret_dict = _PyDictOrValues_GetDict(kept);
     return NULL;
 }
 

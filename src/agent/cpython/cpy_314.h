@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * CPython 3.14: where frames, generators and tracing keep what we read. Source: Include/internal/
- * pycore_{frame,interp}.h and Include/cpython/{genobject,pystate}.h of 3.14. All of it: GIL held,
- * references borrowed.
+ * CPython 3.14: where frames, generators, instances and tracing keep what we read. Source:
+ * Include/internal/pycore_{dict,frame,interp,object}.h and Include/cpython/{genobject,pystate}.h
+ * of 3.14. All of it: GIL held, references borrowed.
  */
 #ifndef LOOPTOP_AGENT_CPYTHON_CPY_314_H
 #define LOOPTOP_AGENT_CPYTHON_CPY_314_H
 
+#include <internal/pycore_dict.h>
 #include <internal/pycore_frame.h>
 #include <internal/pycore_interp.h>
 #include <internal/pycore_interpframe.h>
 #include <internal/pycore_llist.h>
+#include <internal/pycore_object.h>
 #include <internal/pycore_tstate.h>
 
 #define CPY_TASKS_IN_LISTS 1 /* a linked list a thread, one of the interpreter */
@@ -118,6 +120,17 @@ static inline PyObject *
 cpyv_running_loop(PyThreadState *ts)
 {
     return ((_PyThreadStateImpl *)ts)->asyncio_running_loop;
+}
+
+/* An instance's values where they stand beside its class's keys, else NULL and its dict, if any. */
+static inline const PyDictValues *
+cpyv_instance_values(PyObject *object, PyObject **ret_dict)
+{
+    *ret_dict = (PyObject *)_PyObject_GetManagedDict(object);
+    if (*ret_dict != NULL || !(object->ob_type->tp_flags & Py_TPFLAGS_INLINE_VALUES))
+        return NULL;
+    const PyDictValues *values = _PyObject_InlineValues(object);
+    return values->valid ? values : NULL;
 }
 
 #endif

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Frames of threads, places in code, the few lookups that run none of the application's code, and
- * small things that minors do differently.
+ * Frames of threads, places in code, and small things that minors do differently.
  */
 #include "agent/cpython/cpy.h"
-
-#include <internal/pycore_interp.h>
 
 #define UNWRAP_MAX 4
 
@@ -151,80 +148,12 @@ cpy_line(const struct cpy_place *place)
     return line > 0 ? (uint32_t)line : 0;
 }
 
-PyObject *
-cpy_module(const char *name)
-{
-    /* not PyImport_GetModule, which waits for an import in progress: its thread may wait for us */
-    PyObject *modules = PyImport_GetModuleDict();
-    PyObject *module =
-        modules != NULL && PyDict_Check(modules) ? PyDict_GetItemString(modules, name) : NULL;
-    return Py_XNewRef(module);
-}
-
-PyObject *
-cpy_lookup(const char *module, const char *path)
-{
-    PyObject *object = cpy_module(module);
-    while (object != NULL && *path != '\0') {
-        size_t n = strcspn(path, ".");
-        PyObject *key = PyUnicode_FromStringAndSize(path, (Py_ssize_t)n);
-        PyObject *next = key != NULL ? PyObject_GetAttr(object, key) : NULL;
-        Py_XDECREF(key);
-        Py_DECREF(object);
-        object = next;
-        path += n + (path[n] == '.');
-    }
-    PyErr_Clear();
-    return object;
-}
-
-/* importlib marks a module that is still being executed with __spec__._initializing. */
-bool
-cpy_asyncio_ready(void)
-{
-    PyObject *task = cpy_lookup("_asyncio", "Task");
-    PyObject *run = cpy_lookup("asyncio", "run");
-    PyObject *initializing = cpy_lookup("asyncio", "__spec__._initializing");
-    bool ready = task != NULL && run != NULL && (initializing == NULL || initializing == Py_False);
-    Py_XDECREF(task);
-    Py_XDECREF(run);
-    Py_XDECREF(initializing);
-    return ready;
-}
-
-/* Whether the collector's state is where the headers say: its switch is seen to move. Nobody else
- * sees it, for the GIL is held all the time. */
-static bool
-gc_is_there(const int *enabled)
-{
-    int was = PyGC_Disable();
-    bool found = *enabled == 0;
-    (void)PyGC_Enable();
-    found = found && *enabled == 1;
-    if (!was)
-        (void)PyGC_Disable();
-    return found;
-}
-
-int *
-cpy_gc_collecting(void)
-{
-    static int *found;
-    static bool looked;
-    if (!looked) {
-        PyInterpreterState *interp = PyInterpreterState_Main();
-        if (gc_is_there(&interp->gc.enabled))
-            found = &interp->gc.collecting;
-        looked = true;
-    }
-    return found;
-}
-
 Py_ssize_t
 cpy_allocated_blocks(void)
 {
     PyObject *function = PySys_GetObject("getallocatedblocks");
-    if (function == NULL || !PyCFunction_CheckExact(function))
+    if (function == NULL || !PyCFunction_CheckExact(function) ||
+        strcmp(((PyCFunctionObject *)function)->m_ml->ml_name, "getallocatedblocks") != 0)
         return -1;
     PyObject *result = PyObject_CallNoArgs(function);
     Py_ssize_t blocks = result != NULL ? PyLong_AsSsize_t(result) : -1;

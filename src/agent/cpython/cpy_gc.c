@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+/* The collector's own state: `struct _gc_runtime_state` of the interpreter. */
+#include "agent/cpython/cpy.h"
+
+#include <internal/pycore_interp.h>
+
+/* Whether it is where the headers say: its switch is seen to move. Nobody else sees that, for the
+ * GIL is held all the time. */
+static bool
+is_there(const int *enabled)
+{
+    int was = PyGC_Disable();
+    bool found = *enabled == 0;
+    (void)PyGC_Enable();
+    found = found && *enabled == 1;
+    if (!was)
+        (void)PyGC_Disable();
+    return found;
+}
+
+int *
+cpy_gc_collecting(void)
+{
+    static int *found;
+    static bool looked;
+    if (!looked) {
+        PyInterpreterState *interp = PyInterpreterState_Main();
+        if (is_there(&interp->gc.enabled))
+            found = &interp->gc.collecting;
+        looked = true;
+    }
+    return found;
+}
