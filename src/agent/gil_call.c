@@ -5,7 +5,7 @@
 #include "agent/atomic.h"
 #include "agent/ticks.h"
 
-#define ARGS_MAX 5 /* and the loop before them */
+#define ARGS_MAX 4 /* of the callback */
 
 static uint64_t calling_since; /* atomic, ticks */
 static bool holding;           /* the interpreter takes it that a collection is under way: ours */
@@ -49,22 +49,28 @@ gil_release(PyObject *object)
 }
 
 int
+gil_call(PyObject *function, PyObject *const *args, size_t count)
+{
+    STORE(calling_since, ticks_now());
+    PyObject *result = PyObject_Vectorcall(function, args, count, NULL);
+    STORE(calling_since, 0);
+    /* a handle's turn may have come already: then it is ours alone, and its arguments with it */
+    gil_release(result);
+    return result != NULL ? 0 : -1;
+}
+
+int
 gil_call_soon(PyObject *loop, PyObject *callback, PyObject *const *args, size_t count)
 {
-    PyObject *all[2 + ARGS_MAX] = {loop, callback};
+    PyObject *all[1 + ARGS_MAX] = {callback};
     for (size_t i = 0; i < count && i < ARGS_MAX; i++)
-        all[2 + i] = args[i];
-    PyObject *name = PyUnicode_InternFromString("call_soon_threadsafe");
-    PyObject *handle = NULL;
+        all[1 + i] = args[i];
     STORE(calling_since, ticks_now());
-    if (name != NULL)
-        handle = PyObject_VectorcallMethod(name, all, 2 + count, NULL);
+    PyObject *method = PyObject_GetAttrString(loop, "call_soon_threadsafe");
     STORE(calling_since, 0);
-    Py_XDECREF(name);
-    /* its turn may have come already: then it is ours alone, and the callback's arguments with it
-     */
-    gil_release(handle);
-    return handle != NULL ? 0 : -1;
+    int rc = method != NULL ? gil_call(method, all, 1 + count) : -1;
+    Py_XDECREF(method); /* the loop itself is its task's, too */
+    return rc;
 }
 
 void

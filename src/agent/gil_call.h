@@ -19,6 +19,9 @@
  */
 int gil_call_soon(PyObject *loop, PyObject *callback, PyObject *const *args, size_t count);
 
+/* function(*args), which is such a method: the same. */
+int gil_call(PyObject *function, PyObject *const *args, size_t count);
+
 /* For how long such a call has been under way; 0: none is. Any thread, GIL: any. */
 uint64_t gil_calling_ns(void);
 

@@ -53,8 +53,8 @@ int hooks_loop_install(char *reason, size_t size);
 void hooks_handle_install(void);
 void hooks_wake_install(void);
 
-/* A uvloop loop was seen for the first time: its call_soon is hooked too. */
-void hooks_wake_uvloop(void);
+/* A uvloop loop was seen, of this class in C; the first time its call_soon is hooked too. */
+void hooks_wake_uvloop(PyTypeObject *type);
 
 /* What the step wrapper's call and the wakeup do, counted as a step. Hooks are on. */
 PyObject *hooks_call_step(PyObject *wrapper, PyObject *args, PyObject *kwargs);
@@ -65,6 +65,7 @@ void hooks_woken(PyObject *callback);
 
 /*
  * Writes into the dict of a type, once. The patched method takes its doc from the one it replaces.
+ * Not into a type whose class is not `type` itself: that would be told of it.
  */
 int hooks_replace_method(PyTypeObject *type, PyMethodDef *def);
 

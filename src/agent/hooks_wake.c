@@ -9,7 +9,7 @@
 
 typedef PyObject *(*fastcall)(PyObject *, PyObject *const *, Py_ssize_t, PyObject *);
 
-static PyObject *stock_call_soon; /* strong: asyncio's, or whatever stood there */
+static PyObject *stock_call_soon; /* strong: asyncio's, or what function stood there */
 static union {
     PyCFunctionWithKeywords keywords;
     fastcall fast;
@@ -53,7 +53,9 @@ hooks_wake_install(void)
 {
     PyObject *type = cpy_lookup("asyncio.base_events", "BaseEventLoop");
     stock_call_soon = cpy_lookup("asyncio.base_events", "BaseEventLoop.call_soon");
+    /* an object of another kind would be asked, as a descriptor, what to call */
     if (type == NULL || !PyType_Check(type) || stock_call_soon == NULL ||
+        !PyFunction_Check(stock_call_soon) ||
         hooks_replace_method((PyTypeObject *)type, &call_soon_def) < 0)
         Py_CLEAR(stock_call_soon);
     Py_XDECREF(type);
@@ -114,15 +116,14 @@ patch_vector(PyObject *function)
 }
 
 void
-hooks_wake_uvloop(void)
+hooks_wake_uvloop(PyTypeObject *type)
 {
     if (uvloop_done)
         return;
     uvloop_done = true;
-    PyObject *method = cpy_lookup("uvloop.loop", "Loop.call_soon");
+    PyObject *method = cpy_type_get(type, "call_soon");
     if (method != NULL && Py_TYPE(method) == &PyMethodDescr_Type)
         patch_def(((PyMethodDescrObject *)method)->d_method);
     else if (method != NULL)
         patch_vector(method);
-    Py_XDECREF(method);
 }

@@ -18,7 +18,6 @@ bool loops_given_up;
 static uint64_t last_id;
 static uint32_t free_list;          /* entry freed last, 0: none */
 static uint16_t found[FOUND_SLOTS]; /* by address: the entry that was found last */
-static PyObject *stock_threadsafe;  /* strong: BaseEventLoop.call_soon_threadsafe */
 
 static void
 put_back(struct loop *loop)
@@ -154,7 +153,7 @@ entry_kind(struct loop *loop, PyObject *object)
 {
     const char *name = Py_TYPE(object)->tp_name;
     bool is_class = (Py_TYPE(object)->tp_flags & Py_TPFLAGS_HEAPTYPE) != 0;
-    bool is_uvloop = uv_is_loop(object);
+    bool is_uvloop = uv_loop_type(object) != NULL;
     const char *dot = strrchr(name, '.');
     name = dot != NULL ? dot + 1 : name;
     if (is_uvloop)
@@ -165,23 +164,6 @@ entry_kind(struct loop *loop, PyObject *object)
     atomic_text_set(loop->kind, sizeof loop->kind, name);
     STORE(loop->is_uvloop, is_uvloop);
     STORE(loop->path_each_step, !is_uvloop);
-}
-
-/*
- * Whether the loop's call_soon_threadsafe is asyncio's or uvloop's own, so that a probe runs none
- * of the application's code.
- */
-static bool
-may_probe(const struct loop *loop, PyObject *object)
-{
-    if (stock_threadsafe == NULL)
-        stock_threadsafe = cpy_lookup("asyncio.base_events", "BaseEventLoop.call_soon_threadsafe");
-    PyObject *method = PyObject_GetAttrString((PyObject *)Py_TYPE(object), "call_soon_threadsafe");
-    bool own = method != NULL &&
-               (loop->is_uvloop ? !PyFunction_Check(method) : method == stock_threadsafe);
-    Py_XDECREF(method);
-    PyErr_Clear();
-    return own;
 }
 
 static struct loop *
@@ -218,9 +200,9 @@ loops_of(PyObject *object)
         return &loops[0];
     }
     entry_kind(loop, object);
-    STORE(loop->may_probe, may_probe(loop, object));
+    STORE(loop->may_probe, loops_may_probe(loop, object));
     if (loop->is_uvloop)
-        hooks_wake_uvloop();
+        hooks_wake_uvloop(uv_loop_type(object));
     STORE(loop->object, object);
     STORE_RELEASE(loop->id, ++last_id);
     return loop;

@@ -130,6 +130,20 @@ loops_index(const struct loop *loop)
     return (unsigned)(loop - loops);
 }
 
+/*
+ * Whether the loop object says that it runs, or is closed; false where it cannot be learnt without
+ * running the application's code. GIL held, the object alive.
+ */
+bool loops_says_running(const struct loop *loop);
+bool loops_says_closed(const struct loop *loop);
+
+/*
+ * Whether a callback handed to the loop runs no code but asyncio's or uvloop's own. And hands one
+ * over: 0, or -1 with an exception. gil thread, GIL held, the object alive.
+ */
+bool loops_may_probe(const struct loop *loop, PyObject *object);
+int loops_hand_over(const struct loop *loop, PyObject *callback);
+
 /* Marks stopped loops that say that they are closed. gil thread, GIL held, in slices. */
 void loops_find_closed(void);
 

@@ -22,7 +22,8 @@ loops_init(char *reason, size_t size)
     if (get_running_loop == NULL)
         get_running_loop = cpy_lookup("_asyncio", "_get_running_loop");
     loops[0].path_each_step = true; /* for the tasks of loops that found no entry */
-    if (get_running_loop == NULL) {
+    if (get_running_loop == NULL || !PyCFunction_CheckExact(get_running_loop)) {
+        Py_CLEAR(get_running_loop);
         (void)snprintf(reason, size, "_asyncio has no _get_running_loop");
         return -ENOTSUP;
     }
@@ -113,27 +114,6 @@ loops_reset(void)
     loops_thread.loop = NULL;
 }
 
-/*
- * What a loop says of itself: uvloop's is asked (C code), of asyncio's the attribute is read, where
- * reading it runs no code.
- */
-static bool
-says(const struct loop *loop, const char *method, const char *attribute)
-{
-    PyObject *answer;
-    if (loop->is_uvloop)
-        answer = PyObject_CallMethod(loop->object, method, NULL);
-    else if (Py_TYPE(loop->object)->tp_getattro == PyObject_GenericGetAttr &&
-             !PyObject_HasAttrString((PyObject *)Py_TYPE(loop->object), attribute))
-        answer = PyObject_GetAttrString(loop->object, attribute);
-    else
-        return false;
-    bool yes = answer != NULL && answer != Py_None && answer != Py_False;
-    Py_XDECREF(answer);
-    PyErr_Clear();
-    return yes;
-}
-
 static bool
 is_stopped(struct loop *loop)
 {
@@ -144,7 +124,7 @@ void
 loops_find_running(void)
 {
     for (uint32_t i = 1; i < loops_high; i++) {
-        if (is_stopped(&loops[i]) && says(&loops[i], "is_running", "_thread_id"))
+        if (is_stopped(&loops[i]) && loops_says_running(&loops[i]))
             STORE(loops[i].state, LOOP_RUNNING);
         (void)gil_give_way();
     }
@@ -168,7 +148,7 @@ void
 loops_find_closed(void)
 {
     for (uint32_t i = 1; i < loops_high; i++) {
-        if (is_stopped(&loops[i]) && says(&loops[i], "is_closed", "_closed"))
+        if (is_stopped(&loops[i]) && loops_says_closed(&loops[i]))
             STORE(loops[i].state, LOOP_CLOSED);
         (void)gil_give_way();
     }

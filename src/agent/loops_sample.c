@@ -176,12 +176,17 @@ static void
 probe(struct loop *loop)
 {
     PyObject *object = loops_alive(loop) ? loop->object : NULL;
+    /* somebody may have patched it since */
+    if (object == NULL || !loops_may_probe(loop, object)) {
+        STORE(loop->may_probe, false);
+        return;
+    }
     PyObject *number = PyLong_FromSize_t(probe_number(loop));
     PyObject *callback = number != NULL ? PyCFunction_New(&probe_def, number) : NULL;
-    if (object != NULL && callback != NULL) {
+    if (callback != NULL) {
         Py_INCREF(object);
         STORE(loop->probe_sent, ticks_now());
-        if (gil_call_soon(object, callback, NULL, 0) < 0)
+        if (loops_hand_over(loop, callback) < 0)
             STORE(loop->probe_sent, 0);
         gil_release(object);
     }

@@ -28,13 +28,36 @@ static struct {
     int (*info)(void *loop, struct uv_metrics *metrics);
 } uv;
 
-bool
-uv_is_loop(PyObject *object)
+/* By the name of a class made in C: any other can be called so. */
+PyTypeObject *
+uv_loop_type(PyObject *object)
 {
-    for (PyTypeObject *type = Py_TYPE(object); type != NULL; type = type->tp_base)
-        if (strncmp(type->tp_name, "uvloop.", 7) == 0)
-            return true;
-    return false;
+    PyTypeObject *type = Py_TYPE(object);
+    while (type != NULL &&
+           (strcmp(type->tp_name, "uvloop.loop.Loop") != 0 || !cpy_is_c_type((PyObject *)type)))
+        type = type->tp_base;
+    return type;
+}
+
+bool
+uv_says(PyObject *loop, const char *method)
+{
+    const PyTypeObject *type = uv_loop_type(loop);
+    PyObject *function = type != NULL ? cpy_type_get(type, method) : NULL;
+    PyObject *answer = function != NULL ? PyObject_CallOneArg(function, loop) : NULL;
+    bool yes = answer == Py_True;
+    Py_XDECREF(answer);
+    PyErr_Clear();
+    return yes;
+}
+
+/* Whether it is a function in C, of the kind that uvloop's own methods are or a plain builtin. */
+static bool
+is_c_function(const PyTypeObject *type, const PyObject *object)
+{
+    const PyObject *method = cpy_type_get(type, "is_closed");
+    return object != NULL && (PyCFunction_CheckExact(object) ||
+                                 (method != NULL && Py_TYPE(object) == Py_TYPE(method)));
 }
 
 /* The symbols of the object that holds uvloop's C code, or of what it is linked with. */
@@ -42,9 +65,7 @@ static void
 look(PyObject *object)
 {
     uv.looked = true;
-    PyTypeObject *type = Py_TYPE(object);
-    while (type != NULL && strncmp(type->tp_name, "uvloop.loop.", 12) != 0)
-        type = type->tp_base;
+    PyTypeObject *type = uv_loop_type(object);
     Dl_info info;
     if (type == NULL || dladdr(*(void **)&type->tp_new, &info) == 0)
         return;
@@ -55,6 +76,8 @@ look(PyObject *object)
     *(void **)&uv.idle_time = dlsym(handle, "uv_metrics_idle_time");
     *(void **)&uv.info = dlsym(handle, "uv_metrics_info");
     uv.get_pointer = cpy_lookup("uvloop.loop", "libuv_get_loop_t_ptr");
+    if (!is_c_function(type, uv.get_pointer))
+        Py_CLEAR(uv.get_pointer);
     (void)dlclose(handle);
 }
 

@@ -11,8 +11,12 @@
 
 struct loop;
 
-/* Whether this is uvloop's Loop or a subclass. GIL held. */
-bool uv_is_loop(PyObject *object);
+/* uvloop's class in C, of an object that is one of its loops or of a subclass; else NULL. GIL held.
+ */
+PyTypeObject *uv_loop_type(PyObject *object);
+
+/* Whether uvloop's own method of this name says True; a subclass is not asked. GIL held. */
+bool uv_says(PyObject *loop, const char *method);
 
 /* The loop's thread began or ceased to run it. GIL held, in that thread. */
 void uv_loop_started(struct loop *loop);

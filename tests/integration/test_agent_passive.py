@@ -76,6 +76,64 @@ def test_nothing_of_a_task_runs(interpreter):
     assert compare(interpreter, "tasks", ask)["task __init__"] > 10
 
 
+def test_nothing_of_a_loop_runs(interpreter):
+    """Loops whose classes notice everything, while they run, when they are closed, and after."""
+    def states(client):
+        return {(loop["kind"], loop["state"]) for loop in client.call("loops")["loops"]}
+
+    def ask(client, where):
+        ask_everything(client)
+        if where == "unseen":
+            # it would be probed twice in this time
+            begun = client.call("status")["agent_up_ns"]
+            wait_for(lambda: client.call("status")["agent_up_ns"] > begun + 1500000000)
+        elif where == "closed":
+            # those of which it can be known
+            still = {"Computes", "Keyed"} if interpreter[1] == "asyncio" else set()
+            wait_for(lambda: {kind for kind, state in states(client) if state != "closed"} == still,
+                     what="the loops closed")
+        elif where == "gone":
+            wait_for(lambda: {state for _, state in states(client)} <= {"closed"},
+                     what="the loops gone")
+
+    compare(interpreter, "loops", ask)
+
+
 def test_nothing_of_a_module_runs(interpreter):
     """The standard library's modules have a class that notices."""
     compare(interpreter, "modules", lambda client, where: ask_everything(client))
+
+
+@pytest.mark.parametrize("patched", [False, True])
+def test_probes_run_only_stock_code(python, patched):
+    """A loop on another selector is probed, unless somebody has patched what a probe runs."""
+    with Service.inline(python, """
+import asyncio, selectors, sys, threading
+import looptop
+assert looptop.start()
+loop = asyncio.SelectorEventLoop(selectors.PollSelector())
+woken = []
+if %r:
+    stock = asyncio.selector_events.BaseSelectorEventLoop._write_to_self
+    def wake(self):
+        woken.append(threading.get_ident())
+        return stock(self)
+    asyncio.selector_events.BaseSelectorEventLoop._write_to_self = wake
+loop.add_reader(0, loop.stop)
+print("READY", flush=True)
+loop.run_forever()
+print(len(woken), flush=True)
+""" % patched) as service:
+        service.expect("READY")
+        client = service.client()
+        client.call("subscribe", interval_ns=100000000)
+        (loop,) = wait_for(lambda: client.call("loops")["loops"])
+        if patched:
+            wait_for(lambda: client.call("status")["agent_up_ns"] > 2000000000)
+            (loop,) = client.call("loops")["loops"]
+            assert loop["lag_ns"]["p50"] == 0
+        else:
+            wait_for(lambda: client.call("loops")["loops"][0]["lag_ns"]["p50"] > 0)
+        service.tell()
+        service.expect("0")
+        assert service.wait() == 0
