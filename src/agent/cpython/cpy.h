@@ -79,6 +79,23 @@ struct cpy_step {
  */
 int cpy_calibrate(void (*pause)(void), char *reason, size_t size);
 
+/*
+ * Between the two no collection begins, which would run finalizers of the application. Pieces of
+ * work that do not give the GIL away.
+ */
+static inline bool
+cpy_gc_hold(void)
+{
+    return PyGC_Disable() != 0;
+}
+
+static inline void
+cpy_gc_release(bool was_on)
+{
+    if (was_on)
+        (void)PyGC_Enable();
+}
+
 /* Whether asyncio is imported and not still being imported. */
 bool cpy_asyncio_ready(void);
 

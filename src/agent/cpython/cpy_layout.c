@@ -3,7 +3,8 @@
  * Measures where Task and Future keep their fields. A task of our own, on a loop and a future of
  * our own, is taken through its life; each field is found by the value that must appear in it, and
  * each finding is checked against what the others say. Nothing of the application is touched: the
- * task has a name (so that the counter of default names stays), logs nothing, and ends here.
+ * task has a name (so that the counter of default names stays), logs nothing, and ends here. Its
+ * code takes nothing from the application's builtins, which may have been replaced.
  */
 #include "agent/cpython/cpy.h"
 
@@ -18,22 +19,19 @@ struct cpy_layout cpy_layout;
 
 /* Compiling them takes longest; between them the application has its turn. */
 static const char life_loop[] =
-    "class Loop:\n"
-    "  def __init__(self): self.calls = []\n"
-    "  def get_debug(self): return False\n"
-    "  def is_running(self): return False\n"
-    "  def call_soon(self, callback, *args, context=None): self.calls.append(callback)\n"
-    "  def call_exception_handler(self, context): pass\n";
+    "def init(self): self.calls = []\n"
+    "def call_soon(self, callback, *args, context=None): self.calls.append(callback)\n"
+    "Loop = type('Loop', (), {'__init__': init, 'call_soon': call_soon,\n"
+    "  'get_debug': lambda self: False, 'is_running': lambda self: False,\n"
+    "  'call_exception_handler': lambda self, context: None})\n";
 static const char life_awaited[] =
-    "class Awaited:\n"
-    "  _asyncio_future_blocking = True\n"
-    "  callback = None\n"
-    "  def __init__(self, loop): self._loop = loop\n"
-    "  def get_loop(self): return self._loop\n"
-    "  def add_done_callback(self, callback, context=None): self.callback = callback\n"
-    "  def cancel(self, *args, **kwargs): return True\n"
-    "  def result(self): return None\n"
-    "  def __await__(self): yield self\n"
+    "def init(self, loop): self._loop = loop\n"
+    "def add_done_callback(self, callback, context=None): self.callback = callback\n"
+    "def awaiting(self): yield self\n"
+    "Awaited = type('Awaited', (), {'_asyncio_future_blocking': True, 'callback': None,\n"
+    "  '__init__': init, 'get_loop': lambda self: self._loop,\n"
+    "  'add_done_callback': add_done_callback, 'cancel': lambda self, *args, **kwargs: True,\n"
+    "  'result': lambda self: None, '__await__': awaiting})\n"
     "async def wait(awaited): await awaited\n";
 static const char life_begin[] = "loop = Loop()\n"
                                  "awaited = Awaited(loop)\n"
@@ -55,17 +53,17 @@ static const char life_end[] = "set_running_loop(loop)\n"
                                "failed.set_exception(failure)\n"
                                "failed._log_traceback = False\n";
 
-/* Runs one part of the life. 0 or -ENOTSUP. */
+/* Runs one part of the life; too short for another thread to be given its turn. 0 or -ENOTSUP. */
 static int
 run(const char *code, PyObject *vars)
 {
+    bool collecting = cpy_gc_hold();
     PyObject *result = PyRun_String(code, Py_file_input, vars, vars);
-    if (result == NULL) {
-        PyErr_Clear();
-        return -ENOTSUP;
-    }
-    Py_DECREF(result);
-    return 0;
+    int rc = result != NULL ? 0 : -ENOTSUP;
+    PyErr_Clear();
+    Py_XDECREF(result);
+    cpy_gc_release(collecting);
+    return rc;
 }
 
 /* Offset of a pointer in an object, -1 where it is not or stands twice. */
@@ -236,21 +234,36 @@ measure(PyObject *vars, void (*pause)(void), const char **ret_stage)
     return 0;
 }
 
+/* What the life needs: asyncio's own, in C, and two builtins. 0 or -ENOTSUP. */
+static int
+give(PyObject *vars)
+{
+    PyObject *task = cpy_lookup("_asyncio", "Task"), *future = cpy_lookup("_asyncio", "Future");
+    PyObject *set_loop = cpy_lookup("_asyncio", "_set_running_loop");
+    PyObject *builtins = PyDict_New();
+    bool given = builtins != NULL && task != NULL && cpy_is_c_type(task) && future != NULL &&
+                 cpy_is_c_type(future) && set_loop != NULL && PyCFunction_CheckExact(set_loop) &&
+                 PyDict_SetItemString(vars, "__builtins__", builtins) == 0 &&
+                 PyDict_SetItemString(vars, "__name__", Py_None) == 0 &&
+                 PyDict_SetItemString(vars, "type", (PyObject *)&PyType_Type) == 0 &&
+                 PyDict_SetItemString(vars, "ValueError", PyExc_ValueError) == 0 &&
+                 PyDict_SetItemString(vars, "Task", task) == 0 &&
+                 PyDict_SetItemString(vars, "Future", future) == 0 &&
+                 PyDict_SetItemString(vars, "set_running_loop", set_loop) == 0;
+    Py_XDECREF(task);
+    Py_XDECREF(future);
+    Py_XDECREF(set_loop);
+    Py_XDECREF(builtins);
+    return given ? 0 : -ENOTSUP;
+}
+
 int
 cpy_calibrate(void (*pause)(void), char *reason, size_t size)
 {
     const char *stage = cpy_gc_collecting() != NULL ? "_asyncio" : "the collector's state";
     int rc = -ENOTSUP;
     PyObject *vars = PyDict_New();
-    PyObject *task = cpy_lookup("_asyncio", "Task"), *future = cpy_lookup("_asyncio", "Future");
-    PyObject *set_loop = cpy_lookup("_asyncio", "_set_running_loop");
-
-    if (cpy_gc_collecting() != NULL && vars != NULL && task != NULL && future != NULL &&
-        set_loop != NULL && PyDict_SetItemString(vars, "__builtins__", PyEval_GetBuiltins()) == 0 &&
-        PyDict_SetItemString(vars, "__name__", Py_None) == 0 &&
-        PyDict_SetItemString(vars, "Task", task) == 0 &&
-        PyDict_SetItemString(vars, "Future", future) == 0 &&
-        PyDict_SetItemString(vars, "set_running_loop", set_loop) == 0)
+    if (cpy_gc_collecting() != NULL && vars != NULL && give(vars) == 0)
         rc = measure(vars, pause, &stage);
     PyErr_Clear();
     if (rc < 0)
@@ -260,9 +273,6 @@ cpy_calibrate(void (*pause)(void), char *reason, size_t size)
     if (vars != NULL)
         PyDict_Clear(vars);
     Py_XDECREF(vars);
-    Py_XDECREF(task);
-    Py_XDECREF(future);
-    Py_XDECREF(set_loop);
     return rc;
 }
 
