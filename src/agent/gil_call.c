@@ -76,17 +76,13 @@ gil_call_soon(PyObject *loop, PyObject *callback, PyObject *const *args, size_t 
 void
 gil_collect_hold(void)
 {
-    int *collecting = cpy_gc_collecting();
-    holding = collecting != NULL && *collecting == 0;
-    if (holding)
-        *collecting = 1;
+    holding = cpy_gc_hold();
 }
 
 void
 gil_collect_allow(void)
 {
-    if (holding)
-        *cpy_gc_collecting() = 0;
+    cpy_gc_release(holding);
     holding = false;
 }
 

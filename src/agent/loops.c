@@ -65,12 +65,14 @@ static PyMethodDef loop_gone_def = {"loop_gone", loop_gone, METH_O, NULL};
 static PyObject *
 watch(PyObject *object, size_t index)
 {
+    bool collecting = cpy_gc_hold();
     PyObject *number = PyLong_FromSize_t(index);
     PyObject *callback = number != NULL ? PyCFunction_New(&loop_gone_def, number) : NULL;
     PyObject *weak = callback != NULL ? PyWeakref_NewRef(object, callback) : NULL;
     Py_XDECREF(callback);
     Py_XDECREF(number);
     PyErr_Clear();
+    cpy_gc_release(collecting);
     return weak;
 }
 

@@ -137,3 +137,44 @@ print(len(woken), flush=True)
         service.tell()
         service.expect("0")
         assert service.wait() == 0
+
+
+def test_no_garbage_is_collected_in_the_agents_thread(python):
+    """Finalizers run in threads of the application, as they did."""
+    found, reason = python_with(python, "uvloop")
+    if found is None:
+        pytest.skip(reason)
+    with Service.inline(found, """
+import gc, os, threading
+import looptop, uvloop
+wrong = []
+
+class Garbage:
+    def __init__(self):
+        self.me = self
+    def __del__(self):
+        if threading.get_ident() not in threading._active:
+            wrong.append(1)
+
+assert looptop.start()
+loop = uvloop.new_event_loop()
+threading.Thread(target=loop.run_forever, daemon=True).start()
+print("READY", flush=True)
+for _ in range(4):
+    gc.disable()
+    gc.set_threshold(1, 1, 1)
+    garbage = [Garbage() for _ in range(100)]
+    del garbage
+    gc.enable()
+    os.read(0, 1)  # nothing is allocated here
+print(len(wrong), flush=True)
+os._exit(0)
+""") as service:
+        service.expect("READY")
+        client = service.client()
+        client.call("subscribe", interval_ns=100000000)
+        for _ in range(4):
+            before = client.call("status")["agent_up_ns"]
+            wait_for(lambda: client.call("status")["agent_up_ns"] > before + 600000000)
+            service.tell()
+        service.expect("0")

@@ -80,21 +80,15 @@ struct cpy_step {
 int cpy_calibrate(void (*pause)(void), char *reason, size_t size);
 
 /*
- * Between the two no collection begins, which would run finalizers of the application. Pieces of
- * work that do not give the GIL away.
+ * Between the two no collection begins, in any thread, for the interpreter takes it that one is
+ * under way: it would run finalizers of the application. hold: whether it holds, to be given to
+ * release; where a collection is under way, or this is held already, it does not.
  */
-static inline bool
-cpy_gc_hold(void)
-{
-    return PyGC_Disable() != 0;
-}
+bool cpy_gc_hold(void);
+void cpy_gc_release(bool held);
 
-static inline void
-cpy_gc_release(bool was_on)
-{
-    if (was_on)
-        (void)PyGC_Enable();
-}
+/* Whether the collector's state is where the headers say; without, nothing is ever held. */
+bool cpy_gc_known(void);
 
 /* Whether asyncio is imported and not still being imported. */
 bool cpy_asyncio_ready(void);
@@ -142,10 +136,6 @@ cpy_is_future(const PyObject *object)
 {
     return PyType_IsSubtype(cpy_type(object), cpy_layout.future) || cpy_is_task(object);
 }
-
-/* Whether a collection is under way, which keeps another from beginning; NULL: it is not where the
- * headers say. */
-int *cpy_gc_collecting(void);
 
 /* What a weak reference refers to, borrowed; NULL: it is gone, or about to. GIL held. */
 static inline PyObject *

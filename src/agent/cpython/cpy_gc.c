@@ -18,8 +18,8 @@ is_there(const int *enabled)
     return found;
 }
 
-int *
-cpy_gc_collecting(void)
+static int *
+collecting(void)
 {
     static int *found;
     static bool looked;
@@ -30,4 +30,27 @@ cpy_gc_collecting(void)
         looked = true;
     }
     return found;
+}
+
+bool
+cpy_gc_known(void)
+{
+    return collecting() != NULL;
+}
+
+bool
+cpy_gc_hold(void)
+{
+    int *under_way = collecting();
+    if (under_way == NULL || *under_way != 0)
+        return false;
+    *under_way = 1;
+    return true;
+}
+
+void
+cpy_gc_release(bool held)
+{
+    if (held)
+        *collecting() = 0;
 }

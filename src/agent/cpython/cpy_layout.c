@@ -260,10 +260,10 @@ give(PyObject *vars)
 int
 cpy_calibrate(void (*pause)(void), char *reason, size_t size)
 {
-    const char *stage = cpy_gc_collecting() != NULL ? "_asyncio" : "the collector's state";
+    const char *stage = cpy_gc_known() ? "_asyncio" : "the collector's state";
     int rc = -ENOTSUP;
     PyObject *vars = PyDict_New();
-    if (cpy_gc_collecting() != NULL && vars != NULL && give(vars) == 0)
+    if (cpy_gc_known() && vars != NULL && give(vars) == 0)
         rc = measure(vars, pause, &stage);
     PyErr_Clear();
     if (rc < 0)
