@@ -217,16 +217,23 @@ agent_link(void)
         io_listen_again();
 }
 
+static void
+switch_off(void)
+{
+    STORE(hooks_active, false);
+    agent_set_hooks(LOOPTOP_HOOKS_DORMANT);
+}
+
 void
 agent_stop(void)
 {
     pthread_mutex_lock(&lock);
     child_restarts = false;
     if (running) {
-        STORE(hooks_active, false);
-        agent_set_hooks(LOOPTOP_HOOKS_DORMANT);
+        switch_off();
         agent_unlink();
         (void)gil_stop(); /* where it is late it goes as soon as it can */
+        switch_off();     /* it may just have been installing */
         io_stop(true);
         STORE(population_walking, false);
         set_socket("");

@@ -140,7 +140,12 @@ try_install(void)
     char reason[192] = "no memory";
     if (agent_hooks() != LOOPTOP_HOOKS_WAITING || !cpy_asyncio_ready())
         return;
-    if (install(reason, sizeof reason) < 0) {
+    int rc = hooks_measure(yield_gil, reason, sizeof reason);
+    if (rc == 0) {
+        yield_gil();
+        rc = hooks_install(reason, sizeof reason);
+    }
+    if (rc < 0 || cancel_init() < 0) {
         agent_refuse(reason);
         return;
     }

@@ -178,7 +178,7 @@ memory_sample(uint64_t tasks)
 uint64_t
 memory_agent_bytes(void)
 {
-    return table_bytes() + names_bytes() + loops_bytes() + sizeof history;
+    return table_bytes() + names_bytes() + loops_bytes() + cpy_watched_bytes() + sizeof history;
 }
 
 /* A number, or null for "not known". */

@@ -178,3 +178,116 @@ os._exit(0)
             wait_for(lambda: client.call("status")["agent_up_ns"] > before + 600000000)
             service.tell()
         service.expect("0")
+
+
+EXTRAS = """
+import asyncio, ctypes, gc, os, sys
+import looptop
+
+api = ctypes.pythonapi
+if sys.version_info < (3, 12):
+    request, put = api._PyEval_RequestCodeExtraIndex, api._PyCode_SetExtra
+else:
+    request, put = api.PyUnstable_Eval_RequestCodeExtraIndex, api.PyUnstable_Code_SetExtra
+request.restype = ctypes.c_ssize_t
+put.argtypes = [ctypes.py_object, ctypes.c_ssize_t, ctypes.c_void_p]
+freed = []
+
+@ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+def free(extra):
+    freed.append(extra)
+
+def code(n):
+    names = {"asyncio": asyncio}
+    exec("async def made_%d():\\n  await asyncio.sleep(0)\\n  await asyncio.sleep(0)\\n" % n, names)
+    return names["made_%d" % n]
+
+async def main():
+    for n in range(100):
+        made = code(n)
+        if n % 10 == 0:
+            assert put(made.__code__, index, n + 1) == 0
+        await asyncio.create_task(made())
+        await asyncio.create_task(made(), name="again")
+        del made
+    gc.collect()
+"""
+
+
+@pytest.mark.parametrize("first", ["the agent", "the tool"])
+def test_other_tools_that_mark_codes(python, first):
+    """A tool that keeps something with some codes is told of these, never of others."""
+    begin = ["assert looptop.start()", "index = request(free)"]
+    with Service.inline(python, EXTRAS + "\n".join(begin if first == "the agent" else begin[::-1]) + """
+asyncio.run(main())
+print(freed, flush=True)
+os._exit(0)
+""") as service:
+        service.expect(str([n + 1 for n in range(0, 100, 10)]))
+
+
+@pytest.mark.parametrize("kept", [0, 8000], ids=["few", "many"])
+def test_places_of_codes_that_come_and_go(python, kept):
+    """Codes are freed all the time and others made in their place, or more of them live than are
+    watched: each task has the name and the place of its own."""
+    with Service.inline(python, """
+import asyncio, sys, weakref
+import looptop
+assert looptop.start()
+made, KEPT = {}, int(sys.argv[1])
+
+def make(n):
+    names = {"asyncio": asyncio}
+    exec("\\n" * (n % 50) + "async def made_%d(ready):\\n  await ready\\n" % n, names)
+    made[n] = names["made_%d" % n]
+    made.pop(n - KEPT, None)
+    return names["made_%d" % n]
+
+async def line():
+    loop = asyncio.get_running_loop()
+    ready = loop.create_future()
+    loop.add_reader(0, ready.set_result, None)
+    await ready
+    loop.remove_reader(0)
+    return sys.stdin.readline()
+
+async def main():
+    loop = asyncio.get_running_loop()
+    n, step = 0, max(20, KEPT // 10)
+    while True:
+        ready = loop.create_future()
+        tasks = [loop.create_task(make(n + k)(ready), name="made_%d" % (n + k)) for k in range(step)]
+        await asyncio.sleep(0)
+        print("THERE", flush=True)
+        if await line() == "END\\n":
+            break
+        ready.set_result(None)
+        await asyncio.gather(*tasks)
+        n += step
+    for code in [function.__code__ for function in made.values()]:
+        for weak in weakref.getweakrefs(code):
+            for argument in (weak, weak, code, None):
+                weak.__callback__(argument)  # whose it is does not matter
+    made.clear()
+    ready.set_result(None)
+    await asyncio.gather(*tasks)
+asyncio.run(main())
+print("ENDED", flush=True)
+sys.stdin.readline()
+""", str(kept)) as service:
+        for _ in range(20):
+            service.expect("THERE")
+            client = service.client()
+            rows = [row for row in client.rows(finished=False) if row["name"].startswith("made_")]
+            assert len(rows) == max(20, kept // 10)
+            for row in rows:
+                number = int(row["name"][5:])
+                assert row["coroutine"] == row["name"]
+                assert row["at"][1:] == (number % 50 + 2, row["name"]), row
+            client.close()
+            service.tell()
+        service.expect("THERE")
+        service.tell("END")
+        service.expect("ENDED")
+        service.tell()
+        assert service.wait() == 0

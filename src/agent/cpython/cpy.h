@@ -207,11 +207,14 @@ cpy_frame_of_gen(const _PyInterpreterFrame *frame)
 }
 
 /*
- * Codes that are watched call `died` when they are freed: a slot of the code object's own, meant
- * for tools, holds a mark. Once; then cpy_watch_code for each, false where that cannot be.
+ * Codes that are watched call `died`, with the GIL held, when they are freed; also when so many are
+ * watched that all are given up. Once; then cpy_watch_code for each, false where that cannot be.
  */
 void cpy_watch_codes(void (*died)(void));
 bool cpy_watch_code(PyCodeObject *code);
+
+/* Memory that the watching takes. GIL: any. */
+uint64_t cpy_watched_bytes(void);
 
 /* Line of a place, 0 where there is none. */
 uint32_t cpy_line(const struct cpy_place *place);

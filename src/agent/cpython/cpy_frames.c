@@ -104,42 +104,6 @@ cpy_thread_frames(PyThreadState *ts, size_t *ret_count)
     return frames;
 }
 
-static Py_ssize_t extra_index = -1;
-static void (*code_died)(void);
-
-/* Also called with NULL, for codes without our mark that hold another tool's. */
-static void
-free_mark(void *mark)
-{
-    if (mark != NULL)
-        code_died();
-}
-
-void
-cpy_watch_codes(void (*died)(void))
-{
-    code_died = died;
-    if (extra_index < 0)
-        extra_index = _PyEval_RequestCodeExtraIndex(free_mark);
-    PyErr_Clear();
-}
-
-bool
-cpy_watch_code(PyCodeObject *code)
-{
-    static char mark;
-    void *extra = NULL;
-    if (extra_index < 0)
-        return false;
-    /* setting it anew would free the old one, as if the code had died */
-    if (_PyCode_GetExtra((PyObject *)code, extra_index, &extra) == 0 && extra == &mark)
-        return true;
-    if (_PyCode_SetExtra((PyObject *)code, extra_index, &mark) == 0)
-        return true;
-    PyErr_Clear();
-    return false;
-}
-
 uint32_t
 cpy_line(const struct cpy_place *place)
 {
