@@ -95,12 +95,29 @@ builtin(size_t i)
     return PyCFunction_New(&fork_defs[i], NULL);
 }
 
+/*
+ * A builtin function of one of the interpreter's own modules, strong, or NULL. No __import__ and no
+ * __getattribute__ of the application is asked.
+ */
+static PyObject *
+function_of(const char *module, const char *name)
+{
+    PyObject *function = cpy_lookup(module, name);
+    if (function == NULL) {
+        Py_XDECREF(PyImport_ImportModuleLevel(module, NULL, NULL, NULL, 0));
+        PyErr_Clear();
+        function = cpy_lookup(module, name);
+    }
+    if (function != NULL && !PyCFunction_CheckExact(function))
+        Py_CLEAR(function);
+    return function;
+}
+
 /* os.register_at_fork(before=…, after_in_parent=…, after_in_child=…) */
 static int
 register_fork(void)
 {
-    PyObject *os = PyImport_ImportModule("os");
-    PyObject *function = os != NULL ? PyObject_GetAttrString(os, "register_at_fork") : NULL;
+    PyObject *function = function_of("posix", "register_at_fork");
     PyObject *none = PyTuple_New(0);
     PyObject *kwargs = Py_BuildValue("{s:N,s:N,s:N}", "before", builtin(0), "after_in_parent",
         builtin(1), "after_in_child", builtin(2));
@@ -110,7 +127,6 @@ register_fork(void)
     Py_XDECREF(kwargs);
     Py_XDECREF(none);
     Py_XDECREF(function);
-    Py_XDECREF(os);
     Py_XDECREF(result);
     return result != NULL ? 0 : -1;
 }
@@ -118,12 +134,12 @@ register_fork(void)
 static int
 register_exit(void)
 {
-    PyObject *atexit = PyImport_ImportModule("atexit");
+    PyObject *function = function_of("atexit", "register");
     PyObject *stop = builtin(3);
     PyObject *result =
-        atexit != NULL && stop != NULL ? PyObject_CallMethod(atexit, "register", "O", stop) : NULL;
+        function != NULL && stop != NULL ? PyObject_CallOneArg(function, stop) : NULL;
     Py_XDECREF(stop);
-    Py_XDECREF(atexit);
+    Py_XDECREF(function);
     Py_XDECREF(result);
     return result != NULL ? 0 : -1;
 }
@@ -233,9 +249,8 @@ static struct patch patches[PATCHES] = {
 static void
 patch(struct patch *patch)
 {
-    PyObject *module = PyImport_ImportModule(patch->module);
-    PyObject *function = module != NULL ? PyObject_GetAttrString(module, patch->name) : NULL;
-    if (function != NULL && PyCFunction_CheckExact(function)) {
+    PyObject *function = function_of(patch->module, patch->name);
+    if (function != NULL) {
         PyMethodDef *def = ((PyCFunctionObject *)function)->m_ml;
         if (def->ml_flags == patch->flags && patch->stock == NULL) {
             patch->stock = def->ml_meth;
@@ -243,7 +258,6 @@ patch(struct patch *patch)
         }
     }
     Py_XDECREF(function);
-    Py_XDECREF(module);
     PyErr_Clear();
 }
 
@@ -273,8 +287,12 @@ register_all(void)
     }
     if (registered)
         return 0;
-    if (register_fork() < 0 || register_exit() < 0)
+    if (register_fork() < 0 || register_exit() < 0) {
+        if (!PyErr_Occurred())
+            PyErr_SetString(
+                PyExc_RuntimeError, "os.register_at_fork or atexit.register is replaced");
         return -1;
+    }
     for (size_t i = 0; i < PATCHES; i++)
         patch(&patches[i]);
     registered = true;
