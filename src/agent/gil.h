@@ -51,6 +51,9 @@ int gil_start(bool walk);
  */
 int gil_stop(void);
 
+/* Whether it is to end. Any thread. */
+bool gil_stopping(void);
+
 /* In a forked child, where the thread is not: forgets it and its jobs. */
 void gil_abandon(void);
 
