@@ -228,7 +228,7 @@ def deeper(depth):
 async def main(n):
     await asyncio.sleep(0)
     up.wait()
-    deeper(n)
+    deeper(n // 10)
     await asyncio.sleep(0)
 
 if WHEN == "before":
@@ -253,14 +253,13 @@ for each in threads:
         def places():
             return [(row["state"], row["at"] and row["at"][2]) for row in client.rows()]
         wait_for(lambda: places() == [("run", "blocked")] * count, what=r"%d blocked tasks" % count)
-        depths = set()
         for row in client.rows()[::10]:
             stack = client.call("stack", id=row["id"])
             functions = [frame["function"] for frame in stack["frames"]]
-            functions = functions[:functions.index("blocked") + 1]
-            assert functions[0] == "main" and set(functions[1:-1]) == {"deeper"}, functions
-            depths.add(len(functions))
-        assert len(depths) == count // 10
+            functions = functions[:functions.index("blocked")]
+            if stack["complete"]:  # a slice may have had no time for all of it
+                assert functions.pop(0) == "main"
+            assert set(functions) == {"deeper"}
         service.tell()
         assert service.wait() == 0
 
