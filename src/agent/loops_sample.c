@@ -175,21 +175,21 @@ static PyMethodDef probe_def = {"looptop_probe", probe_arrived, METH_NOARGS, NUL
 static void
 probe(struct loop *loop)
 {
-    PyObject *object = loops_alive(loop) ? loop->object : NULL;
+    PyObject *object = loops_alive(loop) ? Py_NewRef(loop->object) : NULL;
     /* somebody may have patched it since */
     if (object == NULL || !loops_may_probe(loop, object)) {
         STORE(loop->may_probe, false);
+        gil_release(object);
         return;
     }
     PyObject *number = PyLong_FromSize_t(probe_number(loop));
     PyObject *callback = number != NULL ? PyCFunction_New(&probe_def, number) : NULL;
     if (callback != NULL) {
-        Py_INCREF(object);
         STORE(loop->probe_sent, ticks_now());
         if (loops_hand_over(loop, callback) < 0)
             STORE(loop->probe_sent, 0);
-        gil_release(object);
     }
+    gil_release(object);
     Py_XDECREF(callback);
     Py_XDECREF(number);
     PyErr_Clear();
