@@ -9,15 +9,13 @@
 #include "agent/ticks.h"
 #include "agent/uv.h"
 
-#define FOUND_SLOTS 256 /* a power of two */
-
 struct loop loops[LOOPS_MAX];
 uint32_t loops_high = 1;
 bool loops_given_up;
 
 static uint64_t last_id;
-static uint32_t free_list;          /* entry freed last, 0: none */
-static uint16_t found[FOUND_SLOTS]; /* by address: the entry that was found last */
+static uint32_t free_list;           /* entry freed last, 0: none */
+static PyObject *objects[LOOPS_MAX]; /* borrowed; of the entries, side by side to be searched */
 
 static void
 put_back(struct loop *loop)
@@ -31,6 +29,7 @@ static void
 release(struct loop *loop)
 {
     STORE(loop->id, 0);
+    objects[loops_index(loop)] = NULL;
     STORE(loop->object, NULL);
     STORE(loop->state, LOOP_CLOSED);
     uv_loop_stopped(loop);
@@ -99,7 +98,7 @@ static bool
 history_ready(struct loop *loop)
 {
     if (loop->history != NULL) {
-        for (size_t i = 0; i < LOOPS_WINDOWS; i++)
+        for (size_t i = 0; i < LOOPS_WINDOWS && !LOAD(loop->given_back); i++)
             histogram_clear(&loop->history->lag[i]);
         return true;
     }
@@ -146,6 +145,7 @@ clear(struct loop *loop)
     atomic_text_set(loop->thread, sizeof loop->thread, "");
     STORE(loop->state, LOOP_STOPPED);
     loop->since = ticks_now();
+    STORE(loop->given_back, false);
     STORE_RELEASE(loop->renewed, true);
 }
 
@@ -171,15 +171,9 @@ entry_kind(struct loop *loop, PyObject *object)
 static struct loop *
 find(PyObject *object)
 {
-    uint16_t *last = &found[((uintptr_t)object >> 4) * 0x9E3779B97F4A7C15u >> 56];
-    if (loops[*last].object == object && loops_alive(&loops[*last]))
-        return &loops[*last];
-    for (uint32_t i = 1; i < loops_high; i++) {
-        if (loops[i].object == object && loops_alive(&loops[i])) {
-            *last = (uint16_t)i;
+    for (uint32_t i = 1; i < loops_high; i++)
+        if (objects[i] == object && loops_alive(&loops[i]))
             return &loops[i];
-        }
-    }
     return NULL;
 }
 
@@ -205,6 +199,7 @@ loops_of(PyObject *object)
     STORE(loop->may_probe, loops_may_probe(loop, object));
     if (loop->is_uvloop)
         hooks_wake_uvloop(uv_loop_type(object));
+    objects[loops_index(loop)] = object;
     STORE(loop->object, object);
     STORE_RELEASE(loop->id, ++last_id);
     return loop;

@@ -72,6 +72,7 @@ struct loop {
     void *uv;                /* uv_loop_t while it runs and can be read, else NULL */
     bool uv_measured;        /* libuv counts its idle time */
     bool renewed;            /* serves another loop than the history was kept of */
+    bool given_back;         /* the history holds no memory, and nothing of a loop */
     struct loop_history *history;
 };
 

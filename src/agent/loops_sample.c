@@ -110,20 +110,24 @@ loops_renew(void)
         if (!LOAD_ACQUIRE(loops[i].renewed))
             continue;
         STORE(loops[i].renewed, false);
+        if (loops[i].history->seen_ticks == 0)
+            continue; /* nothing was written, and no memory is touched */
         char *own = (char *)loops[i].history + offsetof(struct loop_history, busy_pct);
         memset(own, 0, sizeof *loops[i].history - offsetof(struct loop_history, busy_pct));
     }
 }
 
 /*
- * The memory of a free entry, so that what a crowd of loops used is not kept for ever. Of a loop
- * that takes the entry in this moment the first lags are lost.
+ * The memory of a closed loop's history, or of a free entry's, so that what a crowd of loops used
+ * is not kept for ever. Of a loop that takes the entry in this moment the first lags are lost.
  */
 static void
-give_back(struct loop_history *history)
+give_back(struct loop *loop)
 {
-    if (history->seen_ticks != 0)
-        (void)madvise(history, sizeof *history, MADV_DONTNEED);
+    if (LOAD(loop->given_back))
+        return;
+    STORE(loop->given_back, true);
+    (void)madvise(loop->history, sizeof *loop->history, MADV_DONTNEED);
 }
 
 void
@@ -131,10 +135,10 @@ loops_sample(void)
 {
     loops_renew();
     for (uint32_t i = 1; i < LOAD_ACQUIRE(loops_high); i++) {
-        if (LOAD_ACQUIRE(loops[i].id) != 0)
+        if (LOAD_ACQUIRE(loops[i].id) != 0 && LOAD(loops[i].state) != LOOP_CLOSED)
             sample(&loops[i]);
         else
-            give_back(loops[i].history);
+            give_back(&loops[i]);
     }
 }
 
