@@ -79,6 +79,7 @@ sample(struct loop *loop)
     double span_ns = (double)ticks_to_ns(now - history->seen_ticks);
     bool first = history->seen_ticks == 0, is_uvloop = LOAD(loop->is_uvloop);
     history->seen_ticks = now;
+    STORE(loop->given_back, false);
     if (span_ns <= 0 || first)
         span_ns = 1e9;
 
