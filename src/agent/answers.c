@@ -107,7 +107,7 @@ places_stale(void)
 {
     if (LOAD(hooks_place_unknown))
         return true;
-    for (size_t i = 1; i < LOOPS_MAX; i++)
+    for (uint32_t i = 1; i < LOAD_ACQUIRE(loops_high); i++)
         if (LOAD(loops[i].id) != 0 && LOAD(loops[i].state) == LOOP_RUNNING &&
             (LOAD(loops[i].running) != 0 || LOAD(loops[i].is_uvloop)))
             return true;

@@ -28,7 +28,7 @@ static struct {
     bool stop, ended, install_wanted;
     unsigned installs_tried;
     pthread_t thread;
-    bool running;
+    bool running, prepared;
 } queue = {.lock = PTHREAD_MUTEX_INITIALIZER, .jobs_end = &queue.jobs, .done_end = &queue.done};
 
 static bool walk_wanted; /* of tasks older than the hooks; atomic */
@@ -162,6 +162,21 @@ go_on(void)
     return goes_on;
 }
 
+/* Once in a process: somebody may wait from one start to the next. */
+static void
+prepare(void)
+{
+    if (queue.prepared)
+        return;
+    pthread_condattr_t clock;
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_cond_init(&queue.wake, &clock);
+    pthread_cond_init(&queue.tried, &clock);
+    pthread_condattr_destroy(&clock);
+    queue.prepared = true;
+}
+
 int
 gil_start(bool walk)
 {
@@ -170,12 +185,7 @@ gil_start(bool walk)
         return 0;
     if (queue.running)
         pthread_join(queue.thread, NULL);
-    pthread_condattr_t clock;
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&queue.wake, &clock);
-    pthread_cond_init(&queue.tried, &clock);
-    pthread_condattr_destroy(&clock);
+    prepare();
     STORE(queue.stop, false);
     queue.ended = false;
     int rc = agent_thread(&queue.thread, "looptop-gil", gil_main);
@@ -219,7 +229,7 @@ gil_abandon(void)
     queue.jobs = queue.done = NULL;
     queue.jobs_end = &queue.jobs;
     queue.done_end = &queue.done;
-    queue.running = queue.install_wanted = false;
+    queue.running = queue.prepared = queue.install_wanted = false;
     gil_hold_child();
 }
 

@@ -566,7 +566,7 @@ asyncio.run(main())
         service.expect("READY")
         client = service.client()
         assert client.call("hello")["readonly"] is True
-        row = client.wait_row("sleeper 0")
+        row = client.wait_row("sleeper 0", state="wait")
         with pytest.raises(RpcError) as caught:
             client.call("cancel", ids=[row["id"]])
         assert caught.value.code == -32002
