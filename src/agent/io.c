@@ -241,6 +241,13 @@ is_lost(const struct pollfd *polled, const struct own_fd *own)
     return polled->revents != 0 && !own_fd_is_ours(own);
 }
 
+/* … and so would one that is of no use, for its other end was closed. */
+static bool
+is_useless(const struct pollfd *polled, const struct own_fd *own)
+{
+    return (polled->revents & (POLLHUP | POLLERR | POLLNVAL)) || is_lost(polled, own);
+}
+
 static void
 serve_peer(struct peer *peer, const struct pollfd *polled)
 {
@@ -257,12 +264,17 @@ static void
 serve(const struct pollfd polled[POLLED])
 {
     char bytes[64];
-    if (is_lost(&polled[LISTEN], &listener) || is_lost(&polled[WAKE], &wake[0]) ||
-        LOAD(listen_again))
+    bool listens = !is_useless(&polled[LISTEN], &listener);
+    bool wakes = !is_useless(&polled[WAKE], &wake[0]);
+    if (!listens)
+        own_fd_close(&listener);
+    if (!wakes)
+        close_wake();
+    if (!listens || !wakes || LOAD(listen_again))
         repair();
     else if (polled[LISTEN].revents & POLLIN)
         accept_peer();
-    if ((polled[WAKE].revents & POLLIN) && own_fd_is_ours(&wake[0])) {
+    if (wakes && (polled[WAKE].revents & POLLIN)) {
         ssize_t n = recv(wake[0].fd, bytes, sizeof bytes, MSG_DONTWAIT);
         (void)n; /* only there to wake */
     }

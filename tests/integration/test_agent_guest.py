@@ -75,13 +75,24 @@ print("WHOLE", flush=True)
         assert service.sockets() == []
 
 
-def test_the_io_thread_rests_after_its_descriptors_were_closed(python):
+@pytest.mark.parametrize("which", [":", "0:1", "1:2", "2:3"], ids=["all", "first", "second", "third"])
+def test_the_io_thread_rests_after_its_descriptors_were_closed(python, which):
     with inline(python, """
+def sockets():
+    for name in sorted(os.listdir("/proc/self/fd"), key=int):
+        try:
+            if os.readlink("/proc/self/fd/" + name).startswith("socket:"):
+                yield int(name)
+        except OSError:
+            pass
 assert looptop.start()
-os.closerange(3, 4096)
+found = list(sockets())
+assert len(found) == 3
+for fd in found[%s]:
+    os.close(fd)
 print("READY", flush=True)
 sys.stdin.readline()
-""") as service:
+""" % which) as service:
         service.expect("READY")
 
         def cpu_ns():
@@ -95,6 +106,7 @@ sys.stdin.readline()
         while time.monotonic_ns() - began < 1_500_000_000:
             time.sleep(0.05)
         assert cpu_ns() - before < (time.monotonic_ns() - began) / 4
+        assert service.client().call("hello")["pid"] == service.pid
         service.tell()
         assert service.wait() == 0
 
