@@ -450,6 +450,8 @@ int main(void)
 
 def test_an_interpreter_that_is_begun_again(python, tmp_path):
     """The agent serves its first life, says so in the next ones, and disturbs none."""
+    if "san" in os.environ.get("LD_PRELOAD", ""):
+        pytest.skip("whether the bare interpreter survives it depends on the allocator")
     script = ("import sysconfig; print(*[sysconfig.get_config_var(name) for name in "
               "('INCLUDEPY', 'LIBDIR', 'LDLIBRARY', 'prefix')], sep='\\n')")
     include, libdir, library, prefix = subprocess.run(

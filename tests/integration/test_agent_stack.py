@@ -528,7 +528,8 @@ def fill():
         for number in numbers:
             answer = client.answer(number)
             if "error" in answer:
-                assert answer["error"]["code"] == -32003
+                # gone, or under a sanitizer no GIL in its time
+                assert answer["error"]["code"] in (-32003, -32004)
                 continue
             stack = answer["result"]
             functions = [frame["function"] for frame in stack["frames"]]
