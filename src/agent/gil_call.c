@@ -59,17 +59,32 @@ gil_call(PyObject *function, PyObject *const *args, size_t count)
     return result != NULL ? 0 : -1;
 }
 
+/* Whether a call of it runs asyncio's or uvloop's code alone. */
+static bool
+is_stock(PyObject *loop)
+{
+    PyObject *method = cpy_type_get(Py_TYPE(loop), "call_soon_threadsafe");
+    return method != NULL &&
+           (!PyFunction_Check(method) || cpy_is_from(method, "asyncio.base_events"));
+}
+
 int
 gil_call_soon(PyObject *loop, PyObject *callback, PyObject *const *args, size_t count)
 {
     PyObject *all[1 + ARGS_MAX] = {callback};
     for (size_t i = 0; i < count && i < ARGS_MAX; i++)
         all[1 + i] = args[i];
+    /* the application's own code may last; as long as it does others are to collect */
+    bool stock = is_stock(loop);
+    if (!stock)
+        gil_collect_allow();
     STORE(calling_since, ticks_now());
     PyObject *method = PyObject_GetAttrString(loop, "call_soon_threadsafe");
     STORE(calling_since, 0);
     int rc = method != NULL ? gil_call(method, all, 1 + count) : -1;
     Py_XDECREF(method); /* the loop itself is its task's, too */
+    if (!stock)
+        gil_collect_hold();
     return rc;
 }
 

@@ -319,8 +319,12 @@ print(gc.isenabled(), flush=True)
 def test_a_lock_that_the_loop_takes_is_held_at_a_fork(python, how):
     """A loop of the application's own takes a lock to be called; who has it may fork and stop."""
     with inline(python, """
-import threading
+import gc, threading, weakref
 lock = threading.Lock()
+
+class Cycle:
+    def __init__(self):
+        self.me = self
 
 class Loop(asyncio.SelectorEventLoop):
     def call_soon_threadsafe(self, *arguments, **keywords):
@@ -333,6 +337,10 @@ async def main():
     with lock:
         print("READY", flush=True)
         await line()
+        # the agent's thread is in the loop's code: garbage is collected all the same
+        cycle = weakref.ref(Cycle())
+        gc.collect()
+        assert cycle() is None
         if "fork" in sys.argv:
             pid = os.fork()
             if pid == 0:

@@ -80,6 +80,8 @@ helper_of(pid_t pid)
     while (arg && strcmp(arg, "-c") != 0)
         arg = next_arg(arg, args + n);
     arg = arg ? next_arg(arg, args + n) : NULL;
+    if (arg && strncmp(arg, "import sys; ", 12) == 0) /* the fork server's, from 3.15 on */
+        arg += 12;
     for (unsigned i = HELPER_WORKER; arg && i < sizeof helpers / sizeof *helpers; i++)
         if (strncmp(arg, helpers[i].code, strlen(helpers[i].code)) == 0)
             return i;
