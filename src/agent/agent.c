@@ -207,7 +207,7 @@ void
 agent_unlink(void)
 {
     if (looptop_agent_state.socket[0] != '\0' && looptop_agent_state.pid == getpid())
-        (void)unlink(looptop_agent_state.socket);
+        io_unlink(looptop_agent_state.socket);
 }
 
 void

@@ -39,6 +39,10 @@ static bool deaf; /* no descriptor is free for a client: nobody is accepted unti
 static struct peer peers[LOOPTOP_CLIENTS_MAX];
 static char listen_path[SOCK_PATH_SIZE];
 static bool listen_again; /* atomic */
+
+/* The program is about to end, and the file is gone: nobody makes it again. Under the lock. */
+static bool no_file;
+static pthread_mutex_t file_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_t thread;
 static bool running, stop;
 static uint64_t sample_due_ns;
@@ -81,18 +85,36 @@ open_wake(void)
     return 0;
 }
 
-static int
-open_listener(void)
+void
+io_unlink(const char *path)
 {
-    int fd;
-    own_fd_close(&listener);
-    int rc = sock_listen(listen_path, &fd);
+    pthread_mutex_lock(&file_lock);
+    no_file = true;
+    (void)unlink(path);
+    pthread_mutex_unlock(&file_lock);
+}
+
+/* Under the lock. */
+static int
+listen_at_path(void)
+{
+    int fd, rc = sock_listen(listen_path, &fd);
     if (rc < 0)
         return rc;
     listener = own_fd_take(fd);
     if (lstat(listen_path, &listen_file) < 0)
         listen_file = (struct stat){0};
     return 0;
+}
+
+static int
+open_listener(void)
+{
+    own_fd_close(&listener);
+    pthread_mutex_lock(&file_lock);
+    int rc = no_file ? -ECANCELED : listen_at_path();
+    pthread_mutex_unlock(&file_lock);
+    return rc;
 }
 
 static bool
@@ -362,6 +384,9 @@ io_resume(void)
 void
 io_listen_again(void)
 {
+    pthread_mutex_lock(&file_lock);
+    no_file = false;
+    pthread_mutex_unlock(&file_lock);
     STORE_RELEASE(listen_again, true);
     io_wake();
 }
@@ -375,6 +400,7 @@ io_start(const char *path)
         return -ENAMETOOLONG;
     (void)strcpy(listen_path, path);
     STORE(listen_again, false);
+    no_file = false;
     int rc = open_listener();
     if (rc < 0)
         return rc;
@@ -405,6 +431,7 @@ void
 io_abandon(void)
 {
     pthread_mutex_init(&wake_lock, NULL);
+    pthread_mutex_init(&file_lock, NULL);
     for (size_t i = 0; i < LOOPTOP_CLIENTS_MAX; i++) {
         own_fd_close(&peers[i].socket);
         peers[i] = (struct peer){.socket = OWN_FD_NONE};

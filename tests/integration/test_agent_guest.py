@@ -423,6 +423,17 @@ sys.stdin.readline()
         assert service.client().call("hello")["pid"] == service.pid
 
 
+def test_a_search_along_the_path_leaves_no_socket(python):
+    """Each try takes the socket away and brings it back, the last one takes it away for good."""
+    for _ in range(8):
+        done = run(python, PRELUDE + """
+assert looptop.start()
+os.environ["PATH"] = ":".join("/nonexistent%d" % n for n in range(200)) + ":/bin"
+os.execvp("true", ["true"])
+""")
+        assert (done.returncode, done.stderr, done.sockets) == (0, "", [])
+
+
 @pytest.mark.parametrize("number", ["signal.SIGTERM", "int(signal.SIGTERM)"])
 def test_a_signal_raised_by_its_name_leaves_no_socket(python, number):
     done = run(python, PRELUDE + """
