@@ -30,7 +30,6 @@
 #include "platform/proc.h"
 #include "platform/sock.h"
 
-#define STACK_BYTES (512 * 1024)
 #define GONE_TRIES 1000
 
 __attribute__((visibility("default"))) struct looptop_agent_state looptop_agent_state = {
@@ -105,13 +104,14 @@ agent_refuse(const char *reason)
 }
 
 int
-agent_thread(pthread_t *ret_thread, const char *name, void *(*run)(void *))
+agent_thread(pthread_t *ret_thread, const char *name, size_t stack_bytes, void *(*run)(void *))
 {
     pthread_attr_t attr;
     sigset_t all, before;
     if (pthread_attr_init(&attr) != 0)
         return -ENOMEM;
-    (void)pthread_attr_setstacksize(&attr, STACK_BYTES);
+    if (stack_bytes != 0)
+        (void)pthread_attr_setstacksize(&attr, stack_bytes);
     /* the application's signals are for the application's threads */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -255,7 +255,7 @@ void
 agent_detach_later(void)
 {
     pthread_t thread;
-    if (agent_thread(&thread, "looptop-detach", detach_main) == 0)
+    if (agent_thread(&thread, "looptop-detach", AGENT_STACK_BYTES, detach_main) == 0)
         pthread_detach(thread);
 }
 

@@ -58,7 +58,9 @@ bool agent_socket(char ret_path[LOOPTOP_AGENT_TEXT]);
 void agent_set_hooks(enum looptop_agent_hooks hooks);
 void agent_refuse(const char *reason);
 
-/* A thread of ours: all signals blocked, small stack, named. 0, -errno. */
-int agent_thread(pthread_t *ret_thread, const char *name, void *(*run)(void *));
+#define AGENT_STACK_BYTES (512 * 1024) /* for a thread that runs no Python */
+
+/* A thread of ours: all signals blocked, named; stack_bytes 0: as large as any. 0, -errno. */
+int agent_thread(pthread_t *ret_thread, const char *name, size_t stack_bytes, void *(*run)(void *));
 
 #endif

@@ -188,7 +188,8 @@ gil_start(bool walk)
     prepare();
     STORE(queue.stop, false);
     queue.ended = false;
-    int rc = agent_thread(&queue.thread, "looptop-gil", gil_main);
+    /* a loop's own call_soon_threadsafe finds the stack that it would find elsewhere */
+    int rc = agent_thread(&queue.thread, "looptop-gil", 0, gil_main);
     queue.running = rc == 0;
     return rc;
 }

@@ -82,9 +82,12 @@ gil_call_soon(PyObject *loop, PyObject *callback, PyObject *const *args, size_t 
     PyObject *method = PyObject_GetAttrString(loop, "call_soon_threadsafe");
     STORE(calling_since, 0);
     int rc = method != NULL ? gil_call(method, all, 1 + count) : -1;
-    Py_XDECREF(method); /* the loop itself is its task's, too */
-    if (!stock)
-        gil_collect_hold();
+    if (stock) {
+        Py_XDECREF(method); /* the loop itself is its task's, too */
+        return rc;
+    }
+    gil_release(method);
+    gil_collect_hold();
     return rc;
 }
 

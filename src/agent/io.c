@@ -376,7 +376,7 @@ io_resume(void)
 {
     STORE(stop, false);
     sample_due_ns = clock_monotonic_ns() + CLOCK_NS_PER_S;
-    int rc = agent_thread(&thread, "looptop-io", io_main);
+    int rc = agent_thread(&thread, "looptop-io", AGENT_STACK_BYTES, io_main);
     running = rc == 0;
     return rc;
 }

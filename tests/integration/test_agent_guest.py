@@ -372,6 +372,46 @@ loop.run_until_complete(main())
         assert service.wait() == 0
 
 
+def test_a_loop_of_ones_own_finds_a_stack_as_elsewhere(python):
+    """What recurses too deep through C ends in a RecursionError there too."""
+    with inline(python, """
+import threading
+
+def deep(n):
+    return max(map(deep, [n + 1]))
+
+class Loop(asyncio.SelectorEventLoop):
+    def call_soon_threadsafe(self, *arguments, **keywords):
+        try:
+            deep(0)
+        except RecursionError:
+            print("RECURSION", threading.current_thread() is threading.main_thread(), flush=True)
+        return super().call_soon_threadsafe(*arguments, **keywords)
+
+async def main():
+    task = spawn(1)[0]
+    print("READY", flush=True)
+    try:
+        await task
+    except asyncio.CancelledError:
+        print("CANCELLED", flush=True)
+
+loop = Loop()
+assert looptop.start()
+loop.run_until_complete(main())
+sys.stdin.readline()
+os._exit(0)
+""") as service:
+        service.expect("READY")
+        client = service.client()
+        task = client.wait_row("sleeper 0", state="wait")["id"]
+        client.call("cancel", ids=[task])
+        service.expect("RECURSION False")
+        service.expect("CANCELLED")
+        service.tell()
+        assert service.wait() == 0
+
+
 def test_an_interrupt_inside_a_cancel_is_the_applications(python):
     """Ctrl-C while the task's own cancel() runs ends the loop, as it would without an agent."""
     with inline(python, """
