@@ -145,3 +145,29 @@ def test_ended_tasks_stay_for_ten_seconds():
         assert 9e9 < oldest <= 10e9
         service.tell("end")
         assert service.wait() == 0
+
+
+def test_collections_are_counted_in_a_program_that_never_imports_gc(python):
+    with Service.inline(python, """
+import asyncio, sys
+import looptop
+
+class Cycle:
+    def __init__(self):
+        self.me = self
+
+async def main():
+    while True:
+        for _ in range(1000):
+            Cycle()
+        await asyncio.sleep(0.001)
+
+assert "gc" not in sys.modules
+assert looptop.start()
+print("READY", flush=True)
+asyncio.run(main())
+""") as service:
+        service.expect("READY")
+        client = service.client()
+        wait_for(lambda: client.call("memory")["gc"]["collections"][0] > 10)
+        assert client.call("memory")["gc"]["pause_total_ns"] > 0
