@@ -295,7 +295,8 @@ register_all(void)
     }
     for (size_t i = 0; i < PATCHES; i++)
         patch(&patches[i]);
-    /* most programs never import it; the gil thread, which hangs its callback in, imports nothing */
+    /* most programs never import it; the gil thread, which hangs its callback in, imports nothing
+     */
     Py_XDECREF(function_of("gc", "collect"));
     registered = true;
     return 0;

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 """States, places, parents and outcomes of tasks that stand where tests/services/states.py has put them."""
 
+import os
+import subprocess
 import time
 
 import pytest
 
-from looptop_client import PYTHONS, Service, python_with, wait_for
+from looptop_client import BUILD, PYTHONS, Service, environment, python_with, wait_for
 
 
 @pytest.fixture(params=["asyncio", "uvloop"])
@@ -171,3 +173,28 @@ asyncio.run(main())
         client = service.client()
         wait_for(lambda: client.call("memory")["gc"]["collections"][0] > 10)
         assert client.call("memory")["gc"]["pause_total_ns"] > 0
+
+
+def test_ps_says_when_a_task_has_ended(python):
+    """One that has ended waits for nothing any more."""
+    with Service.inline(python, """
+import asyncio, sys
+import looptop
+
+async def short():
+    await asyncio.sleep(0.01)
+
+async def main():
+    await asyncio.create_task(short(), name="over")
+    print("READY", flush=True)
+    await asyncio.sleep(3600)
+
+assert looptop.start()
+asyncio.run(main())
+""") as service:
+        service.expect("READY")
+        done = subprocess.run(
+            [os.path.join(BUILD, "looptop"), "ps", "-c", "name,waiting_on", str(service.pid)],
+            env=environment(service.directory), capture_output=True, text=True, timeout=30)
+        (line,) = [line for line in done.stdout.splitlines() if "over" in line]
+        assert "ended" in line and "ago" in line and "Future" not in line, done.stdout
