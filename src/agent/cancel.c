@@ -18,6 +18,7 @@
 #include "agent/gil_call.h"
 #include "agent/names.h"
 #include "agent/record_view.h"
+#include "agent/table_ids.h"
 #include "agent/ticks.h"
 #include "common/utf8.h"
 #include "looptop/protocol.h"
@@ -66,7 +67,7 @@ entry_init(struct entry *entry, uint64_t id, uint64_t now)
 {
     struct record_view view;
     entry->id = id;
-    entry->index = record_view_find(id);
+    entry->index = table_ids_find(id);
     if (entry->index == 0 || !record_view_read(entry->index, now, &view) || view.id != id) {
         entry_know(entry, LOOPTOP_OUTCOME_GONE, "no such task");
         return;

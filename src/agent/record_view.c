@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "agent/loops.h"
-#include "agent/table_ids.h"
 #include "agent/ticks.h"
 
 static enum looptop_state
@@ -140,10 +139,4 @@ record_view_read(uint32_t index, uint64_t now, struct record_view *view)
     view->at_stale = ended == 0 && view->state != LOOPTOP_NEW &&
                      LOAD(record->at_step) != (uint32_t)view->steps + (view->state == LOOPTOP_RUN);
     return still(record, view->id);
-}
-
-uint32_t
-record_view_find(uint64_t id)
-{
-    return table_ids_find(id);
 }

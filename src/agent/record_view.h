@@ -37,7 +37,4 @@ void record_view_name(uint32_t index, char *out);
 bool record_view_state(uint32_t index, uint64_t now, uint64_t *ret_id,
     enum looptop_state *ret_state, uint32_t *ret_loop);
 
-/* The index of the record with an id, 0 where there is none. io thread. */
-uint32_t record_view_find(uint64_t id);
-
 #endif

@@ -21,6 +21,14 @@
 #define RESTARTS_MAX 3
 #define RUNNING_LOCALS 24 /* innermost frames of a running chain that show their locals */
 
+/* Where the next slice goes on; the application's last reference is not dropped here. */
+static void
+follow(struct stack *stack, PyObject *next)
+{
+    gil_release(stack->next);
+    stack->next = Py_XNewRef(next);
+}
+
 void
 stack_init(struct stack *stack, uint64_t task, struct buf *buf)
 {
@@ -31,8 +39,7 @@ stack_init(struct stack *stack, uint64_t task, struct buf *buf)
 void
 stack_done(struct stack *stack)
 {
-    gil_release(stack->next);
-    stack->next = NULL;
+    follow(stack, NULL);
 }
 
 static const char *
@@ -82,8 +89,7 @@ begin(struct stack *stack, const struct record *record)
     stack->step = record->steps;
     stack->frames = 0;
     stack->reason = stack->awaits = NULL;
-    gil_release(stack->next);
-    stack->next = NULL;
+    follow(stack, NULL);
     json_out_object(&stack->out);
     json_out_kv_uint(&stack->out, "id", stack->task);
     json_out_key(&stack->out, "frames");
@@ -100,8 +106,7 @@ finish(struct stack *stack, const char *state)
     json_out_kv_string(out, "reason", stack->reason);
     json_out_kv_string(out, "awaits", stack->awaits);
     json_out_object_end(out);
-    gil_release(stack->next);
-    stack->next = NULL;
+    follow(stack, NULL);
     return 1;
 }
 
@@ -173,8 +178,7 @@ write_suspended(struct stack *stack, PyObject *at, uint64_t start, uint64_t max_
 {
     while (at != NULL && cpy_is_gen(at)) {
         if (ticks_since_ns(start) > max_ns) {
-            gil_release(stack->next);
-            stack->next = Py_NewRef(at);
+            follow(stack, at);
             return 0;
         }
         PyGenObject *gen = (PyGenObject *)at;

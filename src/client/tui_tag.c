@@ -57,7 +57,7 @@ say_tagged(struct model *model, size_t live, size_t fresh)
         model_note(model, NOTE_INFO, "all %zu are tagged already", live);
     else
         model_note(
-            model, NOTE_INFO, "%zu task%s tagged: x cancels, U untags", fresh, WORDS_PLURAL(fresh));
+            model, NOTE_INFO, "%zu task%s tagged: x cancels, U untags", all, WORDS_PLURAL(all));
 }
 
 /* Tags the rows of a page that stands for all that match, which may be more than it holds. */

@@ -9,12 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from looptop_client import Closed, Service, environment, run, wait_for
-from test_agent_life import PRELUDE, fork_warnings
-
-
-def inline(python, source, *arguments, **keywords):
-    return Service.inline(python, PRELUDE + source, *arguments, **keywords)
+from looptop_client import Closed, environment, run, wait_for
+from test_agent_life import PRELUDE, fork_warnings, inline
 
 
 # ---- descriptors that the application closes
@@ -94,18 +90,7 @@ print("READY", flush=True)
 sys.stdin.readline()
 """ % which) as service:
         service.expect("READY")
-
-        def cpu_ns():
-            for task in os.listdir("/proc/%d/task" % service.pid):
-                base = "/proc/%d/task/%s/" % (service.pid, task)
-                with open(base + "comm") as comm, open(base + "schedstat") as stat:
-                    if comm.read().strip() == "looptop-io":
-                        return int(stat.read().split()[0])
-            raise AssertionError("no io thread")
-        began, before = time.monotonic_ns(), cpu_ns()
-        while time.monotonic_ns() - began < 1_500_000_000:
-            time.sleep(0.05)
-        assert cpu_ns() - before < (time.monotonic_ns() - began) / 4
+        assert service.rests("looptop-io")
         assert service.client().call("hello")["pid"] == service.pid
         service.tell()
         assert service.wait() == 0

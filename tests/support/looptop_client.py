@@ -372,6 +372,21 @@ class Service:
         self.clients.append(client)
         return client
 
+    def _cpu_ns(self, thread):
+        for task in os.listdir("/proc/%d/task" % self.pid):
+            base = "/proc/%d/task/%s/" % (self.pid, task)
+            with open(base + "comm") as comm, open(base + "schedstat") as stat:
+                if comm.read().strip() == thread:
+                    return int(stat.read().split()[0])
+        raise AssertionError("no thread " + thread)
+
+    def rests(self, thread):
+        """Whether a thread leaves most of a second and a half alone."""
+        began, before = time.monotonic_ns(), self._cpu_ns(thread)
+        while time.monotonic_ns() - began < 1_500_000_000:
+            time.sleep(0.05)
+        return self._cpu_ns(thread) - before < (time.monotonic_ns() - began) / 4
+
     def line_of(self, mark):
         """The number of the one line of the script that ends with `# mark`."""
         with open(self.script) as file:

@@ -57,3 +57,17 @@ def quiet_shop():
 @pytest.fixture
 def start_shop():
     return Shop.start
+
+
+@pytest.fixture(scope="module")
+def small():
+    """A process of tasks that never change."""
+    with term.FakeAgent("--tasks", "60", "--still") as agent:
+        yield agent
+
+
+@pytest.fixture(scope="module")
+def medium():
+    """More of them than a screen and its window hold."""
+    with term.FakeAgent("--tasks", "10000", "--still") as agent:
+        yield agent

@@ -23,18 +23,6 @@ def big():
         yield agent
 
 
-@pytest.fixture(scope="module")
-def medium():
-    with FakeAgent("--tasks", "10000", "--still") as agent:
-        yield agent
-
-
-@pytest.fixture(scope="module")
-def small():
-    with FakeAgent("--tasks", "60", "--still") as agent:
-        yield agent
-
-
 def ids(screen):
     """The ids of the rows that are seen."""
     return [int(found) for found in re.findall(r"^[ ▌>][ •*] *(\d+) \S", screen, re.M)]

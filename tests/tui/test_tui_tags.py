@@ -3,21 +3,7 @@
 
 import re
 
-import pytest
-
 from term import FakeAgent
-
-
-@pytest.fixture(scope="module")
-def small():
-    with FakeAgent("--tasks", "60", "--still") as agent:
-        yield agent
-
-
-@pytest.fixture(scope="module")
-def medium():
-    with FakeAgent("--tasks", "10000", "--still") as agent:
-        yield agent
 
 
 def tagged(screen):

@@ -15,13 +15,19 @@
 
 static struct model model;
 
-static void
-columns_fit(void **state)
+static struct table
+new_table(void)
 {
-    struct table table = {.columns = columns_table,
+    return (struct table){.columns = columns_table,
         .count = columns_count,
         .pinned = 2,
         .narrowed = COLUMNS_NARROWED};
+}
+
+static void
+columns_fit(void **state)
+{
+    struct table table = new_table();
     struct table_layout layout;
 
     (void)state;
@@ -84,10 +90,7 @@ width_of(const struct table *table, int width, int column)
 static void
 what_is_left_over_goes_to_names_first(void **state)
 {
-    struct table table = {.columns = columns_table,
-        .count = columns_count,
-        .pinned = 2,
-        .narrowed = COLUMNS_NARROWED};
+    struct table table = new_table();
 
     (void)state;
     table.first = 1;
@@ -104,10 +107,7 @@ what_is_left_over_goes_to_names_first(void **state)
 static void
 the_sorted_column_is_always_seen(void **state)
 {
-    struct table table = {.columns = columns_table,
-        .count = columns_count,
-        .pinned = 2,
-        .narrowed = COLUMNS_NARROWED};
+    struct table table = new_table();
     struct table_layout layout;
 
     (void)state;
