@@ -153,6 +153,24 @@ put_origin(struct buf *buf, struct conn *conn, const struct task_row *row)
     task_page_done(&parent);
 }
 
+/* What is left of a task that has ended, which has no frames. */
+static void
+put_end(struct buf *buf, const struct task_row *row)
+{
+    (void)buf_puts(buf, state_names[row->state]);
+    if (row->exception) {
+        (void)buf_puts(buf, " with ");
+        put_clean(buf, row->exception);
+    }
+    if (row->at && row->at->file[0]) {
+        (void)buf_puts(buf, "; last seen at ");
+        put_clean(buf, row->at->file);
+        (void)buf_printf(buf, ":%u ", row->at->line);
+        put_clean(buf, row->at->function);
+    }
+    (void)buf_puts(buf, "\n");
+}
+
 /* Names the task as the table does, where it still stands there. */
 static void
 put_title(struct buf *buf, struct conn *conn, const struct stack *stack)
@@ -170,10 +188,13 @@ put_title(struct buf *buf, struct conn *conn, const struct stack *stack)
     row = &page.rows[0];
     (void)buf_puts(buf, "  ");
     put_clean(buf, row->name);
-    (void)buf_printf(buf, "  age %s%s  idle %s  steps %llu\n", row->age_exact ? "" : out_at_least(),
-        fmt_duration(age, (double)row->age_ns), fmt_duration(idle, (double)row->idle_ns),
-        (unsigned long long)row->steps);
+    (void)buf_printf(buf, "  age %s%s  %s %s%s  steps %llu\n", row->age_exact ? "" : out_at_least(),
+        fmt_duration(age, (double)row->age_ns), row->ended_ns < 0 ? "idle" : "ended",
+        fmt_duration(idle, (double)(row->ended_ns < 0 ? (int64_t)row->idle_ns : row->ended_ns)),
+        row->ended_ns < 0 ? "" : " ago", (unsigned long long)row->steps);
     put_origin(buf, conn, row);
+    if (stack->state >= LOOPTOP_DONE)
+        put_end(buf, row);
     task_page_done(&page);
 }
 

@@ -243,6 +243,27 @@ banners(void **state)
     model_done(&model);
 }
 
+/* A task that failed: its frames are gone, those that were seen before stay. */
+static void
+detail_ended(void **state)
+{
+    static struct model model;
+
+    (void)state;
+    for (unsigned frames = 0; frames <= 4; frames += 4) {
+        struct stack stack = {.id = 2, .state = LOOPTOP_FAILED, .complete = true};
+        fixture_model(&model, 100);
+        fixture_detail(&model, 2, frames);
+        struct task_row *row = &model.detail.page.rows[0];
+        row->state = LOOPTOP_FAILED;
+        row->exception = "TimeoutError";
+        row->ended_ns = 3000000000;
+        detail_take_stack(&model.detail, &stack, 1);
+        check(frames ? "detail-ended" : "detail-ended-before", &model, 80, 24, false, NULL);
+        model_done(&model);
+    }
+}
+
 static void
 detail(void **state)
 {
@@ -362,6 +383,7 @@ main(void)
         cmocka_unit_test(header_unknown),
         cmocka_unit_test(banners),
         cmocka_unit_test(detail),
+        cmocka_unit_test(detail_ended),
         cmocka_unit_test(popups),
         cmocka_unit_test(cancel),
         cmocka_unit_test(prompt),

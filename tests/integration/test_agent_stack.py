@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: MIT
 """Stacks of tasks: every kind of chain, every kind of local, and nothing of the application's run."""
 
+import os
+import re
+import subprocess
+
 import pytest
 
-from looptop_client import RpcError, Service, python_with, wait_for
+from looptop_client import BUILD, RpcError, Service, python_with, wait_for
+
+LOOPTOP = os.path.join(BUILD, "looptop")
 
 SOURCE = """
 import asyncio, collections, enum, functools, os, sys, types
@@ -539,3 +545,22 @@ def fill():
     assert wait_for(lambda: client.row("churn"))["state"] in ("wait", "ready", "run")
     service.tell()
     service.expect("0")
+
+
+def test_of_a_task_that_has_ended(serve):
+    service, client = serve("""
+async def fails():
+    await asyncio.sleep(0)
+    raise KeyError("x")
+
+def fill():
+    return spawn(fails(), "doomed")
+""")
+    row = wait_for(lambda: client.row("doomed"))
+    environ = dict(os.environ, XDG_RUNTIME_DIR=service.directory)
+    done = subprocess.run([LOOPTOP, "stack", str(service.pid), str(row["id"])], env=environ, capture_output=True,
+                          text=True, timeout=60, check=True)
+    title, created, end = done.stdout.splitlines()
+    assert re.fullmatch(r"task \d+  failed  doomed  age \S+  ended \S+ ago  steps 2", title), title
+    assert created.startswith("created at ")
+    assert re.fullmatch(r"failed with KeyError; last seen at \S+:\d+ fails", end), end

@@ -63,11 +63,16 @@ detail_open(struct detail *detail, uint64_t id)
 void
 detail_take_stack(struct detail *detail, struct stack *stack, pid_t pid)
 {
+    detail->error[0] = '\0';
+    detail->ended = stack->state >= LOOPTOP_DONE;
+    if (detail->ended && stack->count == 0 && detail->have_stack && detail->stack.count > 0) {
+        stack_done(stack); /* nothing is left of its frames: where it was seen last tells more */
+        return;
+    }
     if (detail->have_stack)
         stack_done(&detail->stack);
     detail->stack = *stack;
     detail->have_stack = true;
-    detail->error[0] = '\0';
     for (size_t i = 0; i < stack->count; i++)
         read_source(detail, &stack->frames[i], pid);
 }

@@ -26,6 +26,7 @@ struct detail_source {
 struct detail {
     uint64_t id; /* 0: no task is looked at */
     bool have_stack, gone;
+    bool ended; /* the frames are those seen last before it ended */
     struct stack stack;
     struct task_page page; /* of the one row */
     uint64_t parent_asked; /* whose name was asked for: the task that created this one */

@@ -130,8 +130,28 @@ locals_all(struct page *page, const struct stack_frame *frame)
 }
 
 static void
-chain_end(struct page *page, const struct stack *stack)
+chain_of_ended(struct page *page, const struct detail *detail)
 {
+    const struct task_row *row = detail_row(detail);
+    char place[256];
+    int y;
+
+    if (!next_line(page, &y))
+        return;
+    if (detail->stack.count > 0) {
+        surface_put(page->surface, page->area.x, y, ROLE_DIM, "it has ended: seen here last");
+        return;
+    }
+    int x = surface_put(page->surface, page->area.x, y, ROLE_DIM, "it has ended");
+    words_site(place, sizeof place, row ? row->at : NULL, true);
+    if (row && row->at)
+        surface_printf(page->surface, x, y, ROLE_DIM, ", last seen at %s", place);
+}
+
+static void
+chain_end(struct page *page, const struct detail *detail)
+{
+    const struct stack *stack = &detail->stack;
     int y;
 
     if (stack->awaits && next_line(page, &y)) {
@@ -141,9 +161,10 @@ chain_end(struct page *page, const struct stack *stack)
     if (!stack->complete && next_line(page, &y))
         surface_printf(page->surface, page->area.x, y, ROLE_WARNING, "cut here: %s",
             stack->reason ? stack->reason : "no reason given");
-    if (stack->count == 0 && !stack->awaits && next_line(page, &y))
-        surface_put(page->surface, page->area.x, y, ROLE_DIM,
-            "no frames: it has not started, or it has ended");
+    if (detail->ended)
+        chain_of_ended(page, detail);
+    else if (stack->count == 0 && !stack->awaits && next_line(page, &y))
+        surface_put(page->surface, page->area.x, y, ROLE_DIM, "no frames: it runs no coroutine");
 }
 
 static void
@@ -161,7 +182,7 @@ each_line(const struct detail *detail, bool all_locals, struct page *page)
             locals_short(page, frame);
     }
     if (detail->have_stack)
-        chain_end(page, stack);
+        chain_end(page, detail);
 }
 
 int

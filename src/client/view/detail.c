@@ -140,7 +140,10 @@ draw_title(const struct model *model, struct surface *surface, struct rect line)
         if (model->detail.gone)
             strip_add(&strip, 1, "", ROLE_WARNING, "gone; last seen:");
         strip_add(&strip, 1, "", words_state_role(row->state), "%s %s", words_state(row->state),
-            fmt_duration(figure, (double)row->idle_ns));
+            fmt_duration(
+                figure, (double)(row->ended_ns < 0 ? (int64_t)row->idle_ns : row->ended_ns)));
+        if (row->exception)
+            strip_add(&strip, 1, "", ROLE_TASK_FAILED, "%s", row->exception);
         strip_add(&strip, 4, "", ROLE_DEFAULT, "%s", row->coroutine ? row->coroutine : "");
     } else if (model->detail.gone) {
         strip_add(&strip, 1, "", ROLE_WARNING, "is gone");
