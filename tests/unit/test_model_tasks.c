@@ -229,8 +229,10 @@ assert_order(enum looptop_column column, bool reverse, const char *want)
             .idle_ns = 90,
             .coroutine = "y",
             .at = &first},
-        {.id = 4, .name = "c", .state = LOOPTOP_DONE, .idle_ns = 50, .busy_pct = 3},
+        {.id = 4, .name = "c", .state = LOOPTOP_DONE, .idle_ns = 70, .busy_pct = 3},
     };
+    for (size_t i = 0; i < 3; i++)
+        rows[i].ended_ns = -1;
     const struct task_row *order[] = {&rows[3], &rows[1], &rows[2], &rows[0]};
     struct task_list list = {.rows = order, .count = 4};
     char got[32] = "";
@@ -250,7 +252,7 @@ test_sorts_as_the_agent_does(void **state)
     assert_order(LOOPTOP_COL_NAME, false, "2134");
     assert_order(LOOPTOP_COL_NAME, true, "3412");
     assert_order(LOOPTOP_COL_IDLE, false, "2314");
-    assert_order(LOOPTOP_COL_IDLE, true, "1432");
+    assert_order(LOOPTOP_COL_IDLE, true, "2134");
     assert_order(LOOPTOP_COL_BUSY_PCT, false, "4123");
     /* What is not known comes last in both directions. */
     assert_order(LOOPTOP_COL_COROUTINE, false, "2314");

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Number columns stand largest first and text columns smallest first, so that what a person looks
- * for is on top; `reverse` turns it round, and unknown texts come last in both. In the default
- * order the tasks in a step come before all others.
+ * for is on top; `reverse` turns it round, and unknown texts come last in both. The default order
+ * is the agent's: what runs, then who has been idle longest, then what has ended,
+ * whatever the direction.
  */
 #include "client/model/task_list.h"
 
@@ -120,6 +121,12 @@ number_of(const struct task_row *row, enum looptop_column column)
     }
 }
 
+static int
+rank(const struct task_row *row)
+{
+    return row->state == LOOPTOP_RUN ? 0 : row->ended_ns < 0 ? 1 : 2;
+}
+
 int
 task_row_compare(
     const struct task_row *a, const struct task_row *b, enum looptop_column column, bool reverse)
@@ -147,10 +154,10 @@ task_row_compare(
         break;
     default:
         c = numbers(number_of(a, column), number_of(b, column));
-        if (column == LOOPTOP_COL_IDLE && (a->state == LOOPTOP_RUN) != (b->state == LOOPTOP_RUN))
-            c = a->state == LOOPTOP_RUN ? -1 : 1;
         if (reverse)
             c = -c;
+        if (column == LOOPTOP_COL_IDLE && rank(a) != rank(b))
+            c = rank(a) - rank(b);
     }
     if (c == 0)
         c = (a->id > b->id) - (a->id < b->id);
