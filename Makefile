@@ -111,7 +111,8 @@ objects = $(patsubst %.c,$(O)/%.o,$(1))
 lib_obj := $(call objects,$(shared_src) $(platform_src) $(cjson))
 client_lib_obj := $(call objects,$(filter-out $(client_main),$(client_src)))
 
-# ---- interpreters: BUILD/pythons.mk names each agent (AGENT_TAGS, AGENT_SO_x, AGENT_INC_x)
+# ---- interpreters: BUILD/pythons.mk names each agent (AGENT_TAGS; of each AGENT_VERSION_x,
+# AGENT_SO_x, AGENT_INC_x)
 
 AGENT_TAGS :=
 ifneq ($(building),)
@@ -173,7 +174,9 @@ $(BUILD)/looptop: $(call objects,$(client_main)) $(client_libs)
 define agent_rules
 agent_obj_$(1) := $$(patsubst %.c,$(O)/$(1)/%.o,$(agent_src))
 
-$(O)/$(1)/%.o: %.c $(BUILD)/flags.stamp $(BUILD)/pythons.mk
+$$(eval $$(call stamp,$(O)/$(1).stamp,$(AGENT_VERSION_$(1)) $(AGENT_INC_$(1))))
+
+$(O)/$(1)/%.o: %.c $(BUILD)/flags.stamp $(O)/$(1).stamp
 	@mkdir -p $$(@D)
 	$$(call say,CC,$$< ($(1)))$$(compile) -DNDEBUG $$(AGENT_INC_$(1)) -c -o $$@ $$<
 

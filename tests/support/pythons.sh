@@ -5,7 +5,7 @@
 #   pythons.sh BUILD [INTERPRETER...]
 #
 # Without interpreters looks at python3 and python3.N on PATH, at pyenv's and at /usr/bin. Writes
-#   BUILD/pythons.mk      AGENT_TAGS, and AGENT_INC_<tag>, AGENT_SO_<tag> of each
+#   BUILD/pythons.mk      AGENT_TAGS, and AGENT_VERSION_<tag>, AGENT_SO_<tag>, AGENT_INC_<tag> of each
 #   BUILD/pythons.table   the table `make` prints
 #   BUILD/pythons.list    the interpreters an agent serves, one a line
 # A file whose contents stay the same is not touched. What an interpreter said of itself is kept in
@@ -126,6 +126,7 @@ END
     row "$1" "$version" "built: looptop_agent$suffix"
     {
         echo "AGENT_TAGS += $tag"
+        echo "AGENT_VERSION_$tag := $version"
         echo "AGENT_SO_$tag := looptop_agent$suffix"
         printf 'AGENT_INC_%s := -isystem %s' "$tag" "$include"
         [ "$platinclude" = "$include" ] || printf ' -isystem %s' "$platinclude"
