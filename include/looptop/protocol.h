@@ -62,6 +62,7 @@ enum looptop_column {
     LOOPTOP_COL_LOOP,       /* id of its loop */
     LOOPTOP_COL_EXCEPTION,  /* S: of a failed task, the exception's type */
     LOOPTOP_COL_ENDED,      /* ns since the end; -1 while the task lives */
+    LOOPTOP_COL_QUEUED,     /* ns since it was queued to run; -1 while it is not */
     LOOPTOP_COL_FLAGS,      /* bits of enum looptop_row_flag */
     LOOPTOP_COLUMNS
 };
@@ -70,7 +71,7 @@ enum looptop_column {
     {                                                                                              \
         "id", "name", "state", "coroutine", "waiting_on", "at", "age_ns", "age_exact", "idle_ns",  \
             "busy_ns", "busy_pct", "steps", "max_step_ns", "created_at", "parent", "loop",         \
-            "exception", "ended_ns", "flags"                                                       \
+            "exception", "ended_ns", "queued_ns", "flags"                                          \
     }
 
 enum looptop_row_flag {

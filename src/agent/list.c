@@ -263,6 +263,9 @@ set_key(const struct list_query *query, const struct record_view *view, struct l
     case LOOPTOP_COL_ENDED:
         item->number = (double)view->ended_ns;
         break;
+    case LOOPTOP_COL_QUEUED:
+        item->number = (double)view->queued_ns;
+        break;
     default:
         /* the first screen: what runs, then who has been idle longest, then what has ended */
         item->number = (double)view->idle_ns;
@@ -323,6 +326,7 @@ write_row(struct json_out *out, const struct record_view *view)
     json_out_uint(out, view->loop_id);
     json_out_int(out, local_number(&strings, view->exception));
     json_out_int(out, view->ended_ns);
+    json_out_int(out, view->queued_ns);
     json_out_uint(out, view->at_stale ? LOOPTOP_ROW_AT_STALE : 0);
     json_out_array_end(out);
 }

@@ -130,6 +130,8 @@ record_view_read(uint32_t index, uint64_t now, struct record_view *view)
     view->idle_ns = since(now, last);
     view->busy_ns = ticks_to_ns(busy);
     view->ended_ns = ended != 0 ? (int64_t)since(now, ended) : -1;
+    uint64_t woken = view->state == LOOPTOP_RUN || ended != 0 ? 0 : LOAD(record->woken);
+    view->queued_ns = woken != 0 ? (int64_t)since(now, woken) : -1;
     view->age_exact = !(flags & RECORD_AGE_INEXACT);
     view->created_at = LOAD(record->created_at);
     view->at = LOAD(record->at);

@@ -15,7 +15,8 @@
 struct record_view {
     uint64_t id, parent, steps;
     uint64_t age_ns, idle_ns, busy_ns, max_step_ns;
-    int64_t ended_ns; /* -1: lives */
+    int64_t ended_ns;  /* -1: lives */
+    int64_t queued_ns; /* -1: it is not queued to run */
     uint32_t index, created_at, at, coroutine, waiting_on, exception;
     uint32_t loop;    /* its entry; 0: not known, or it serves another loop by now */
     uint32_t loop_id; /* 0: not known */

@@ -80,13 +80,16 @@ cell_coroutine(const struct task_row *row, char out[OUT_CELL_MAX])
 static void
 cell_waiting_on(const struct task_row *row, char out[OUT_CELL_MAX])
 {
-    char ended[FMT_SIZE];
+    char figure[FMT_SIZE];
 
     if (row->state == LOOPTOP_FAILED && row->exception)
         put(out, row->exception);
     else if (row->state >= LOOPTOP_DONE) /* it waits no more */
         (void)snprintf(out, OUT_CELL_MAX, "ended %s ago",
-            fmt_duration(ended, row->ended_ns > 0 ? (double)row->ended_ns : 0));
+            fmt_duration(figure, row->ended_ns > 0 ? (double)row->ended_ns : 0));
+    else if (row->queued_ns >= 0) /* what it awaited is done */
+        (void)snprintf(
+            out, OUT_CELL_MAX, "queued %s", fmt_duration(figure, (double)row->queued_ns));
     else if (row->waiting_on && row->at_stale)
         (void)snprintf(out, OUT_CELL_MAX, "~%.*s", OUT_CELL_MAX - 2, row->waiting_on);
     else

@@ -149,6 +149,7 @@ put_task(struct json_out *out, const struct task_row *row)
         json_out_kv_null(out, "parent");
     json_out_kv_uint(out, "loop", row->loop);
     json_out_kv_string(out, "exception", row->exception);
+    ps_json_seconds(out, "queued_s", row->queued_ns < 0 ? STATUS_UNKNOWN : row->queued_ns);
     ps_json_seconds(out, "ended_s", row->ended_ns < 0 ? STATUS_UNKNOWN : row->ended_ns);
     json_out_object_end(out);
 }

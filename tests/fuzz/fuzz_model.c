@@ -56,7 +56,8 @@ check_tasks(const cJSON *json)
     for (size_t i = 0; i < page.count; i++) {
         const struct task_row *row = &page.rows[i];
 
-        HOLDS(row->name && row->state < LOOPTOP_STATES && row->ended_ns >= -1);
+        HOLDS(row->name && row->state < LOOPTOP_STATES && row->ended_ns >= -1 &&
+              row->queued_ns >= -1);
         read_text(row->name);
         read_text(row->coroutine);
         read_text(row->waiting_on);

@@ -81,6 +81,9 @@ fill_row(struct task_row *row, uint64_t index, char *name)
         .busy_ns = kinds[kind].busy,
         .max_step_ns = kinds[kind].longest,
         .ended_ns = ended ? (int64_t)(3 * S) : -1,
+        .queued_ns = kinds[kind].state == LOOPTOP_READY ? (int64_t)(4 * MS)
+                     : kinds[kind].state == LOOPTOP_NEW ? 0
+                                                        : -1,
         .busy_pct = kinds[kind].pct,
     };
 }

@@ -198,3 +198,41 @@ asyncio.run(main())
             env=environment(service.directory), capture_output=True, text=True, timeout=30)
         (line,) = [line for line in done.stdout.splitlines() if "over" in line]
         assert "ended" in line and "ago" in line and "Future" not in line, done.stdout
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_queued_since_the_end_that_woke_it(python, loop):
+    """A task that awaited another is queued from the other's end on."""
+    if loop == "uvloop":
+        python, reason = python_with(python, "uvloop")
+        if python is None:
+            pytest.skip(reason)
+    with Service.inline(python, """
+import asyncio, os, sys
+import looptop
+
+def block(task):
+    os.write(1, b"BLOCKED\\n")
+    os.read(0, 1)
+
+async def short():
+    await asyncio.sleep(0.2)
+
+async def main():
+    task = asyncio.create_task(short(), name="short")
+    task.add_done_callback(block)
+    asyncio.current_task().set_name("waits")
+    await task
+
+assert looptop.start()
+if sys.argv[1] == "uvloop":
+    import uvloop
+    uvloop.install()
+asyncio.run(main())
+""", loop) as service:
+        service.expect("BLOCKED")
+        rows = {row["name"]: row for row in service.client().rows()}
+        assert (rows["waits"]["state"], rows["short"]["state"]) == ("ready", "done")
+        assert rows["waits"]["queued_ns"] >= rows["short"]["ended_ns"] > 0
+        assert rows["waits"]["idle_ns"] - rows["waits"]["queued_ns"] > 150e6
+        assert rows["short"]["queued_ns"] == -1

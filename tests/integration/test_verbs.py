@@ -755,7 +755,7 @@ def test_ps_document(start):
         "at_stale": False, "age_s": 2, "age_exact": True, "idle_s": 1.8, "busy_s": 1.9, "busy_pct": 98.1,
         "steps": 3, "max_step_s": 1.8,
         "created_at": {"file": "/srv/orders/handlers.py", "line": 88, "function": "get_order"},
-        "parent": 1, "loop": 1, "exception": None, "ended_s": None}
+        "parent": 1, "loop": 1, "exception": None, "queued_s": None, "ended_s": None}
     assert tasks[4]["name"] == "na\x1b[31mme" and tasks[4]["at_stale"] is True
     assert (tasks[3]["state"], tasks[3]["exception"], tasks[3]["ended_s"]) == ("failed", "ValueError", 3)
     assert tasks[1]["age_exact"] is False and tasks[1]["parent"] is None and tasks[1]["created_at"] is None

@@ -26,7 +26,7 @@ import time
 STATES = ["new", "ready", "run", "wait", "cancelling", "done", "failed", "cancelled"]
 COLUMNS = ["id", "name", "state", "coroutine", "waiting_on", "at", "age_ns", "age_exact", "idle_ns",
            "busy_ns", "busy_pct", "steps", "max_step_ns", "created_at", "parent", "loop", "exception",
-           "ended_ns", "flags"]
+           "ended_ns", "queued_ns", "flags"]
 TEXT_COLUMNS = {"name", "coroutine", "waiting_on", "at", "created_at", "exception", "state"}
 KINDS = [  # coroutine, waits for, file, line, function, name
     ("orders.handlers.get_order", "Lock.acquire", "/srv/orders/orders.py", 88, "get_order", "req-%d"),
@@ -154,6 +154,8 @@ class Model:
             return task.exception
         if column == "ended_ns":
             return now - task.ended if ended else -1
+        if column == "queued_ns":
+            return now - task.last if task.state in (0, 1) else -1
         return int(task.stale)
 
 

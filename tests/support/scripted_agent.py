@@ -36,7 +36,8 @@ import time
 STATES = ["new", "ready", "run", "wait", "cancelling", "done", "failed", "cancelled"]
 COLUMNS = [
     "id", "name", "state", "coroutine", "waiting_on", "at", "age_ns", "age_exact", "idle_ns", "busy_ns",
-    "busy_pct", "steps", "max_step_ns", "created_at", "parent", "loop", "exception", "ended_ns", "flags",
+    "busy_pct", "steps", "max_step_ns", "created_at", "parent", "loop", "exception", "ended_ns", "queued_ns",
+    "flags",
 ]
 STRINGS = ["orders.report.render", "orders.handlers.get_order", "Lock.acquire", "sleep", "ValueError"]
 SITES = [["/srv/orders/report.py", 61, "render"], ["/srv/orders/handlers.py", 88, "get_order"]]
@@ -46,16 +47,16 @@ S = 1000 * MS
 
 def make_rows(count):
     rows = [
-        [1, "main", 3, 1, 3, 1, 7200 * S, 0, 3 * S, 5 * MS, 0.1, 12, 2 * MS, -1, 0, 1, -1, -1, 0],
-        [2, "report-7", 2, 0, -1, 0, 2 * S, 1, 1800 * MS, 1900 * MS, 98.1, 3, 1800 * MS, 1, 1, 1, -1, -1, 0],
-        [3, "job-633", 6, 0, -1, 0, 12 * S, 1, 3 * S, 40 * MS, 0.0, 9, 10 * MS, 1, 1, 1, 4, 3 * S, 0],
-        [4, "na\x1b[31mme", 3, 1, 2, 1, 60 * S, 1, 59 * S, 7000, 0.0, 1, 7000, 1, 1, 1, -1, -1, 1],
-        [5, "twin", 3, 1, 2, 1, 60 * S, 1, 58 * S, 7000, 0.0, 1, 7000, 1, 1, 1, -1, -1, 0],
-        [6, "twin", 3, -1, -1, -1, 60 * S, 1, 57 * S, 7000, 0.0, 1, 7000, -1, 0, 1, -1, -1, 0],
+        [1, "main", 3, 1, 3, 1, 7200 * S, 0, 3 * S, 5 * MS, 0.1, 12, 2 * MS, -1, 0, 1, -1, -1, -1, 0],
+        [2, "report-7", 2, 0, -1, 0, 2 * S, 1, 1800 * MS, 1900 * MS, 98.1, 3, 1800 * MS, 1, 1, 1, -1, -1, -1, 0],
+        [3, "job-633", 6, 0, -1, 0, 12 * S, 1, 3 * S, 40 * MS, 0.0, 9, 10 * MS, 1, 1, 1, 4, 3 * S, -1, 0],
+        [4, "na\x1b[31mme", 3, 1, 2, 1, 60 * S, 1, 59 * S, 7000, 0.0, 1, 7000, 1, 1, 1, -1, -1, -1, 1],
+        [5, "twin", 3, 1, 2, 1, 60 * S, 1, 58 * S, 7000, 0.0, 1, 7000, 1, 1, 1, -1, -1, -1, 0],
+        [6, "twin", 3, -1, -1, -1, 60 * S, 1, 57 * S, 7000, 0.0, 1, 7000, -1, 0, 1, -1, -1, -1, 0],
     ]
     for i in range(len(rows) + 1, count + 1):
         rows.append([i, "Task-%d" % i, 3, i % 2, 2 + i % 2, i % 2, i * S, 1, i * MS, i * 1000, 0.0, i % 50,
-                     i * 10, 1, 1, 1, -1, -1, 0])
+                     i * 10, 1, 1, 1, -1, -1, -1, 0])
     return rows[:count]
 
 

@@ -20,11 +20,11 @@
 #define COLUMNS                                                                                    \
     "\"columns\":[\"id\",\"name\",\"state\",\"coroutine\",\"waiting_on\",\"at\",\"age_ns\","       \
     "\"age_exact\",\"idle_ns\",\"busy_ns\",\"busy_pct\",\"steps\",\"max_step_ns\","                \
-    "\"created_at\",\"parent\",\"loop\",\"exception\",\"ended_ns\",\"flags\"]"
+    "\"created_at\",\"parent\",\"loop\",\"exception\",\"ended_ns\",\"queued_ns\",\"flags\"]"
 #define TABLES                                                                                     \
     "\"strings\":[\"worker\",\"Queue.get\"],"                                                      \
     "\"sites\":[[\"/srv/app.py\",31,\"worker\"],[\"/srv/app.py\",60,\"main\"]]"
-#define ROW "[7,\"worker-3\",3,0,1,0,81000000,1,5000000,120000,0.1,4,90000,1,2,1,-1,-1,0]"
+#define ROW "[7,\"worker-3\",3,0,1,0,81000000,1,5000000,120000,0.1,4,90000,1,2,1,-1,-1,-1,0]"
 
 static int
 decode(const char *text, struct task_page *page)
@@ -85,6 +85,7 @@ test_reads_a_page(void **state)
     assert_int_equal(row->parent, 2);
     assert_int_equal(row->loop, 1);
     assert_int_equal(row->ended_ns, -1);
+    assert_int_equal(row->queued_ns, -1);
 }
 
 static void
@@ -97,14 +98,15 @@ test_finds_columns_by_name(void **state)
         decode("{\"columns\":[\"new\",\"flags\",\"name\",\"id\",\"state\",\"coroutine\","
                "\"waiting_on\",\"at\",\"age_ns\",\"age_exact\",\"idle_ns\",\"busy_ns\","
                "\"busy_pct\",\"steps\",\"max_step_ns\",\"created_at\",\"parent\",\"loop\","
-               "\"exception\",\"ended_ns\"],\"rows\":[[{},1,\"x\",9,0,-1,-1,-1,1,0,2,3,4,5,6,-1,"
-               "0,1,-1,7]]}",
+               "\"exception\",\"ended_ns\",\"queued_ns\"],\"rows\":[[{},1,\"x\",9,0,-1,-1,-1,1,"
+               "0,2,3,4,5,6,-1,0,1,-1,7,8]]}",
             &page),
         0);
     assert_int_equal(page.rows[0].id, 9);
     assert_string_equal(page.rows[0].name, "x");
     assert_true(page.rows[0].at_stale);
     assert_int_equal(page.rows[0].ended_ns, 7);
+    assert_int_equal(page.rows[0].queued_ns, 8);
     assert_int_equal(page.focus_index, -1);
 }
 
@@ -112,23 +114,24 @@ static void
 test_refuses_what_is_not_documented(void **state)
 {
     static const char *const rows[] = {
-        "7",                                                 /* no array */
-        "[7]",                                               /* too short */
-        "[7,\"a\",3,0,1,0,1,1,1,1,0,1,1,1,2,1,-1,-1,0,5]",   /* too long */
-        "[-7,\"a\",3,0,1,0,1,1,1,1,0,1,1,1,2,1,-1,-1,0]",    /* id below 0 */
-        "[7.5,\"a\",3,0,1,0,1,1,1,1,0,1,1,1,2,1,-1,-1,0]",   /* id not whole */
-        "[1e30,\"a\",3,0,1,0,1,1,1,1,0,1,1,1,2,1,-1,-1,0]",  /* id too large */
-        "[7,8,3,0,1,0,1,1,1,1,0,1,1,1,2,1,-1,-1,0]",         /* name no text */
-        "[7,\"a\",8,0,1,0,1,1,1,1,0,1,1,1,2,1,-1,-1,0]",     /* no such state */
-        "[7,\"a\",3,2,1,0,1,1,1,1,0,1,1,1,2,1,-1,-1,0]",     /* no such string */
-        "[7,\"a\",3,0.5,1,0,1,1,1,1,0,1,1,1,2,1,-1,-1,0]",   /* between two strings */
-        "[7,\"a\",3,0,-2,0,1,1,1,1,0,1,1,1,2,1,-1,-1,0]",    /* below none */
-        "[7,\"a\",3,0,1,2,1,1,1,1,0,1,1,1,2,1,-1,-1,0]",     /* no such site */
-        "[7,\"a\",3,0,1,0,1,1,1,1,0,1,1,1e300,2,1,-1,-1,0]", /* nor that */
-        "[7,\"a\",3,0,1,0,1e999,1,1,1,0,1,1,1,2,1,-1,-1,0]", /* infinite */
-        "[7,\"a\",3,0,1,0,1,1,1,1,\"x\",1,1,1,2,1,-1,-1,0]", /* share no number */
-        "[7,\"a\",3,0,1,0,1,1,1,1,0,1,1,1,2,1,-1,-2,0]",     /* ended before 0 */
-        ROW "," ROW ",[]",                                   /* the third only */
+        "7",                                                    /* no array */
+        "[7]",                                                  /* too short */
+        "[7,\"a\",3,0,1,0,1,1,1,1,0,1,1,1,2,1,-1,-1,-1,0,5]",   /* too long */
+        "[-7,\"a\",3,0,1,0,1,1,1,1,0,1,1,1,2,1,-1,-1,-1,0]",    /* id below 0 */
+        "[7.5,\"a\",3,0,1,0,1,1,1,1,0,1,1,1,2,1,-1,-1,-1,0]",   /* id not whole */
+        "[1e30,\"a\",3,0,1,0,1,1,1,1,0,1,1,1,2,1,-1,-1,-1,0]",  /* id too large */
+        "[7,8,3,0,1,0,1,1,1,1,0,1,1,1,2,1,-1,-1,-1,0]",         /* name no text */
+        "[7,\"a\",8,0,1,0,1,1,1,1,0,1,1,1,2,1,-1,-1,-1,0]",     /* no such state */
+        "[7,\"a\",3,2,1,0,1,1,1,1,0,1,1,1,2,1,-1,-1,-1,0]",     /* no such string */
+        "[7,\"a\",3,0.5,1,0,1,1,1,1,0,1,1,1,2,1,-1,-1,-1,0]",   /* between two strings */
+        "[7,\"a\",3,0,-2,0,1,1,1,1,0,1,1,1,2,1,-1,-1,-1,0]",    /* below none */
+        "[7,\"a\",3,0,1,2,1,1,1,1,0,1,1,1,2,1,-1,-1,-1,0]",     /* no such site */
+        "[7,\"a\",3,0,1,0,1,1,1,1,0,1,1,1e300,2,1,-1,-1,-1,0]", /* nor that */
+        "[7,\"a\",3,0,1,0,1e999,1,1,1,0,1,1,1,2,1,-1,-1,-1,0]", /* infinite */
+        "[7,\"a\",1,0,1,0,1,1,1,1,0,1,1,1,2,1,-1,-1,-2,0]",     /* queued later than now */
+        "[7,\"a\",3,0,1,0,1,1,1,1,\"x\",1,1,1,2,1,-1,-1,-1,0]", /* share no number */
+        "[7,\"a\",3,0,1,0,1,1,1,1,0,1,1,1,2,1,-1,-2,-1,0]",     /* ended before 0 */
+        ROW "," ROW ",[]",                                      /* the third only */
     };
     struct task_page page = {.count = 77};
 

@@ -114,6 +114,8 @@ number_of(const struct task_row *row, enum looptop_column column)
         return (double)row->loop;
     case LOOPTOP_COL_ENDED:
         return (double)row->ended_ns;
+    case LOOPTOP_COL_QUEUED:
+        return (double)row->queued_ns;
     case LOOPTOP_COL_FLAGS:
         return row->at_stale;
     default:

@@ -222,20 +222,22 @@ static int
 row_scalars(const struct decoder *d, const cJSON **cells, struct task_row *row)
 {
     uint64_t state, exact, flags;
-    double pct, ended;
+    double pct, ended, queued;
 
     if (json_in_whole(cells[d->place[LOOPTOP_COL_STATE]], &state) < 0 || state >= LOOPTOP_STATES ||
         json_in_whole(cells[d->place[LOOPTOP_COL_AGE_EXACT]], &exact) < 0 ||
         json_in_whole(cells[d->place[LOOPTOP_COL_FLAGS]], &flags) < 0 ||
         json_in_number(cells[d->place[LOOPTOP_COL_BUSY_PCT]], &pct) < 0 ||
         json_in_number(cells[d->place[LOOPTOP_COL_ENDED]], &ended) < 0 || ended < -1 ||
-        ended > 9.2e18)
+        ended > 9.2e18 || json_in_number(cells[d->place[LOOPTOP_COL_QUEUED]], &queued) < 0 ||
+        queued < -1 || queued > 9.2e18)
         return -EPROTO;
     row->state = (enum looptop_state)state;
     row->age_exact = exact != 0;
     row->at_stale = (flags & LOOPTOP_ROW_AT_STALE) != 0;
     row->busy_pct = pct;
     row->ended_ns = (int64_t)ended;
+    row->queued_ns = (int64_t)queued;
     return 0;
 }
 

@@ -33,7 +33,8 @@ struct task_row {
     bool age_exact;
     bool at_stale;
     uint64_t age_ns, idle_ns, busy_ns, max_step_ns;
-    int64_t ended_ns; /* -1: lives */
+    int64_t ended_ns;  /* -1: lives */
+    int64_t queued_ns; /* -1: it is not queued to run */
     double busy_pct;
 };
 

@@ -132,12 +132,12 @@ cell_waiting_on(const struct model *model, const struct task_row *row, struct co
         snprintf(cell->text, sizeof cell->text, "ended %s ago",
             fmt_duration(figure, row->ended_ns > 0 ? (double)row->ended_ns : 0));
         cell->role = ROLE_DIM;
+    } else if (row->queued_ns >= 0) { /* what it awaited is done */
+        snprintf(cell->text, sizeof cell->text, "queued %s",
+            fmt_duration(figure, (double)row->queued_ns));
+        cell->role = ROLE_DIM;
     } else if (row->waiting_on) {
         snprintf(cell->text, sizeof cell->text, "%s%s", row->at_stale ? "~" : "", row->waiting_on);
-    } else if (row->state == LOOPTOP_READY || row->state == LOOPTOP_NEW) {
-        snprintf(
-            cell->text, sizeof cell->text, "queued %s", fmt_duration(figure, (double)row->idle_ns));
-        cell->role = ROLE_DIM;
     } else {
         cell_text(cell, NULL);
     }

@@ -126,6 +126,15 @@ draw_chain(
             surface, area.x + area.w - 12, area.y + area.h - 1, ROLE_BOX, " %d more ", more);
 }
 
+/* How long it has been in its state: queued, ended, or without a step. */
+static int64_t
+since_ns(const struct task_row *row)
+{
+    if (row->ended_ns >= 0)
+        return row->ended_ns;
+    return row->queued_ns >= 0 ? row->queued_ns : (int64_t)row->idle_ns;
+}
+
 static void
 draw_title(const struct model *model, struct surface *surface, struct rect line)
 {
@@ -140,8 +149,7 @@ draw_title(const struct model *model, struct surface *surface, struct rect line)
         if (model->detail.gone)
             strip_add(&strip, 1, "", ROLE_WARNING, "gone; last seen:");
         strip_add(&strip, 1, "", words_state_role(row->state), "%s %s", words_state(row->state),
-            fmt_duration(
-                figure, (double)(row->ended_ns < 0 ? (int64_t)row->idle_ns : row->ended_ns)));
+            fmt_duration(figure, (double)since_ns(row)));
         if (row->exception)
             strip_add(&strip, 1, "", ROLE_TASK_FAILED, "%s", row->exception);
         strip_add(&strip, 4, "", ROLE_DEFAULT, "%s", row->coroutine ? row->coroutine : "");
