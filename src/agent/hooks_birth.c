@@ -144,7 +144,7 @@ hooks_birth(PyObject *task)
 bool
 hooks_asks_eager(PyObject *kwargs)
 {
-    if (kwargs == NULL || PyDict_GET_SIZE(kwargs) == 0)
+    if (kwargs == NULL || !cpy_dict_may_have(kwargs, eager_start))
         return false;
     PyObject *value = cpy_dict_find(kwargs, eager_start);
     if (value == NULL || value == Py_False || value == Py_None)

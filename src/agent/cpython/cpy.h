@@ -295,6 +295,24 @@ cpy_dict_find(PyObject *dict, PyObject *key)
     return cpy_dict_scan(dict, key);
 }
 
+/*
+ * Whether an interned key may be in a small dict; false is certain. Told by addresses, a fraction
+ * of what a search costs.
+ */
+static inline bool
+cpy_dict_may_have(PyObject *dict, PyObject *key)
+{
+    PyDictKeysObject *keys = ((PyDictObject *)dict)->ma_keys;
+    if (keys->dk_kind != DICT_KEYS_UNICODE)
+        return true;
+    for (Py_ssize_t i = 0; i < keys->dk_nentries; i++) {
+        PyObject *other = DK_UNICODE_ENTRIES(keys)[i].me_key;
+        if (other != NULL && (other == key || !PyUnicode_CHECK_INTERNED(other)))
+            return true;
+    }
+    return false;
+}
+
 PyObject *cpy_dict_get(PyObject *dict, const char *name);
 
 /* What a type has under a name, or inherits; a descriptor as it is. Borrowed, or NULL. */
