@@ -27,7 +27,6 @@
 #include "agent/table.h"
 #include "agent/ticks.h"
 #include "looptop/version.h"
-#include "platform/proc.h"
 #include "platform/sock.h"
 
 #define GONE_TRIES 1000
@@ -121,6 +120,14 @@ agent_thread(pthread_t *ret_thread, const char *name, size_t stack_bytes, void *
     if (rc == 0)
         (void)pthread_setname_np(*ret_thread, name);
     return -rc;
+}
+
+void
+agent_join(pthread_t thread, pid_t tid)
+{
+    pthread_join(thread, NULL);
+    for (int i = 0; i < GONE_TRIES && tid != 0 && tgkill(getpid(), tid, 0) == 0; i++)
+        usleep(20);
 }
 
 /* The directory, swept of sockets of the dead, and our path in it. */
@@ -259,36 +266,14 @@ agent_detach_later(void)
         pthread_detach(thread);
 }
 
-/* Threads of this process as the kernel counts them, 0 when not known. */
-static unsigned
-thread_count(void)
-{
-    struct proc_status status;
-    return proc_status(NULL, getpid(), &status) == 0 ? status.threads : 0;
-}
-
-/*
- * A joined thread may still be counted by the kernel for a moment; CPython 3.12 and later count
- * threads right after fork() and warn.
- */
-static void
-wait_until_gone(unsigned before)
-{
-    for (int i = 0; i < GONE_TRIES && before >= 2 && thread_count() > before - 2; i++)
-        usleep(20);
-}
-
 void
 agent_pause(void)
 {
     pthread_mutex_lock(&lock);
     forks++;
     if (running && !paused) {
-        unsigned before = thread_count();
-        int rc = gil_stop();
+        (void)gil_stop(); /* one that is late is in code of the application */
         io_stop(false);
-        if (rc == 0)
-            wait_until_gone(before);
         paused = true;
     }
     pthread_mutex_unlock(&lock);

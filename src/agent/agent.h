@@ -63,4 +63,10 @@ void agent_refuse(const char *reason);
 /* A thread of ours: all signals blocked, named; stack_bytes 0: as large as any. 0, -errno. */
 int agent_thread(pthread_t *ret_thread, const char *name, size_t stack_bytes, void *(*run)(void *));
 
+/*
+ * Waits for its end, and until the kernel does not count it any longer, which is a moment later:
+ * CPython 3.12 and later count threads right after fork() and warn. tid 0: not known.
+ */
+void agent_join(pthread_t thread, pid_t tid);
+
 #endif

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "agent/agent.h"
 #include "agent/atomic.h"
@@ -28,6 +29,7 @@ static struct {
     bool stop, ended, install_wanted;
     unsigned installs_tried;
     pthread_t thread;
+    pid_t tid; /* atomic; 0: not known yet */
     bool running, prepared;
 } queue = {.lock = PTHREAD_MUTEX_INITIALIZER, .jobs_end = &queue.jobs, .done_end = &queue.done};
 
@@ -140,6 +142,7 @@ gil_main(void *arg)
 {
     (void)arg;
     uint64_t due_ns = clock_monotonic_ns();
+    STORE(queue.tid, gettid());
     if (!gil_hold_begin()) {
         (void)end(true);
         return NULL;
@@ -184,8 +187,9 @@ gil_start(bool walk)
     if (go_on())
         return 0;
     if (queue.running)
-        pthread_join(queue.thread, NULL);
+        agent_join(queue.thread, LOAD(queue.tid));
     prepare();
+    STORE(queue.tid, 0);
     STORE(queue.stop, false);
     queue.ended = false;
     /* a loop's own call_soon_threadsafe finds the stack that it would find elsewhere */
@@ -218,7 +222,7 @@ gil_stop(void)
     pthread_mutex_unlock(&queue.lock);
     if (!ended)
         return -ETIMEDOUT;
-    pthread_join(queue.thread, NULL);
+    agent_join(queue.thread, LOAD(queue.tid));
     queue.running = false;
     return 0;
 }

@@ -44,6 +44,7 @@ static bool listen_again; /* atomic */
 static bool no_file;
 static pthread_mutex_t file_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_t thread;
+static pid_t thread_id; /* atomic; 0: not known yet */
 static bool running, stop;
 static uint64_t sample_due_ns;
 
@@ -334,6 +335,7 @@ io_main(void *arg)
 {
     (void)arg;
     struct pollfd polled[POLLED];
+    STORE(thread_id, gettid());
     while (!LOAD(stop)) {
         uint64_t due_ns = sample(clock_monotonic_ns());
         uint64_t answers_ns = answers_tick(peers, LOOPTOP_CLIENTS_MAX);
@@ -376,6 +378,7 @@ io_resume(void)
 {
     STORE(stop, false);
     sample_due_ns = clock_monotonic_ns() + CLOCK_NS_PER_S;
+    STORE(thread_id, 0);
     int rc = agent_thread(&thread, "looptop-io", AGENT_STACK_BYTES, io_main);
     running = rc == 0;
     return rc;
@@ -420,7 +423,7 @@ io_stop(bool close_everything)
     if (running) {
         STORE(stop, true);
         io_wake();
-        pthread_join(thread, NULL);
+        agent_join(thread, LOAD(thread_id));
         running = false;
     }
     if (close_everything)
