@@ -19,6 +19,7 @@
 #include "agent/gil.h"
 #include "agent/hooks.h"
 #include "agent/io.h"
+#include "agent/io_sockets.h"
 #include "agent/loops.h"
 #include "agent/memory.h"
 #include "agent/names.h"
@@ -214,14 +215,14 @@ void
 agent_unlink(void)
 {
     if (looptop_agent_state.socket[0] != '\0' && looptop_agent_state.pid == getpid())
-        io_unlink(looptop_agent_state.socket);
+        io_sockets_unlink(looptop_agent_state.socket);
 }
 
 void
 agent_link(void)
 {
     if (LOAD(running))
-        io_listen_again();
+        io_sockets_listen_again();
 }
 
 static void

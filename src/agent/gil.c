@@ -13,7 +13,7 @@
 #include "agent/gil_call.h"
 #include "agent/gil_hold.h"
 #include "agent/gil_work.h"
-#include "agent/io.h"
+#include "agent/io_sockets.h"
 #include "common/clock.h"
 
 #define STACK_BYTES_MAX (8u << 20) /* JSON of one stack */
@@ -92,7 +92,7 @@ finish_job(struct job *job)
     *queue.done_end = job;
     queue.done_end = &job->next;
     pthread_mutex_unlock(&queue.lock);
-    io_wake();
+    io_sockets_wake();
 }
 
 static void

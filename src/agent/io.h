@@ -22,17 +22,7 @@ bool io_stopping(void);
 /* Starts the thread again after io_stop(false). 0, -errno. */
 int io_resume(void);
 
-/* Takes the socket's file away, before the program ends; it does not come back by itself. Any
- * thread. */
-void io_unlink(const char *path);
-
-/* The program did not end: the thread makes it again; clients stay connected. Any thread. */
-void io_listen_again(void);
-
 /* In a forked child: closes the parent's descriptors without a word. */
 void io_abandon(void);
-
-/* Makes the thread look at what is done. Any thread. */
-void io_wake(void);
 
 #endif

@@ -2,8 +2,13 @@
 /* See own_fd.h. */
 #include "platform/own_fd.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define HIGH 512 /* the first number used; the kernel's table grows with the highest */
 
 /* 0: it is no socket. */
 static uint64_t
@@ -11,6 +16,32 @@ socket_inode(int fd)
 {
     struct stat st;
     return fd >= 0 && fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode) ? st.st_ino : 0;
+}
+
+/* At most half way up to the limit: the rest is the application's. */
+static int
+lowest(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur / 2 > HIGH)
+        return HIGH;
+    return limit.rlim_cur / 2 > STDERR_FILENO ? (int)(limit.rlim_cur / 2) : STDERR_FILENO + 1;
+}
+
+int
+own_fd_high(int fd)
+{
+    if (fd < 0)
+        return fd;
+    int high = fcntl(fd, F_DUPFD_CLOEXEC, lowest());
+    if (high < 0 && fd > STDERR_FILENO)
+        return fd;
+    if (high < 0)
+        high = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    if (high < 0)
+        high = -errno;
+    (void)close(fd);
+    return high;
 }
 
 struct own_fd

@@ -3,7 +3,8 @@
  * A descriptor in a process that is not ours: the application may close every descriptor it finds
  * (daemons do) and be given the number again. So it is known by its socket, and asked before each
  * use. Between the question and the use remains a moment that nobody can take away; whoever uses it
- * uses calls that fail on what is no socket.
+ * uses calls that fail on what is no socket; and the numbers are high, where nobody looks for a
+ * free one: the next that the application opens has the number it would have without us.
  */
 #ifndef LOOPTOP_PLATFORM_OWN_FD_H
 #define LOOPTOP_PLATFORM_OWN_FD_H
@@ -17,6 +18,13 @@ struct own_fd {
 };
 
 #define OWN_FD_NONE ((struct own_fd){.fd = -1})
+
+/*
+ * Moves a descriptor, given by the kernel as the lowest free one, up out of the way, close-on-exec:
+ * the new number, or -errno and it is closed. One below 0 is handed back. Where there is no room it
+ * stays, but never as 0, 1 or 2.
+ */
+int own_fd_high(int fd);
 
 /* Takes a socket over; one below 0 is none. */
 struct own_fd own_fd_take(int fd);

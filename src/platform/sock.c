@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "platform/own_fd.h"
 
 #define BACKLOG 16
 #define SUFFIX ".sock"
@@ -135,7 +136,7 @@ static int
 new_socket(void)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    return fd < 0 ? -errno : fd;
+    return fd < 0 ? -errno : own_fd_high(fd);
 }
 
 /* One try. 0, -EAGAIN: the listener's queue is full, or another errno. */

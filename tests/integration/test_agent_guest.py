@@ -71,6 +71,54 @@ print("WHOLE", flush=True)
         assert service.sockets() == []
 
 
+def test_a_daemon_gets_its_three_descriptors(python, tmp_path):
+    """What it opens first after it has closed all are 0, 1 and 2."""
+    said = tmp_path / "said"
+    with inline(python, """
+assert looptop.start()
+if os.fork():
+    os._exit(0)
+os.setsid()
+if os.fork():
+    os._exit(0)
+os.closerange(0, 4096)
+got = [os.open("/dev/null", os.O_RDWR), os.dup2(0, 1), os.dup2(0, 2)]
+
+async def main():
+    print("written", flush=True)
+    return [os.readlink("/proc/self/fd/%%d" %% fd) for fd in range(3)]
+got.append(asyncio.run(main()))
+with open(%r, "w") as file:
+    print(got, end="", file=file)
+os.rename(file.name, %r)
+""" % (str(said) + ".new", str(said)), options=fork_warnings(python)) as service:
+        assert service.wait() == 0
+        wait_for(said.exists)
+        assert said.read_text() == str([0, 1, 2, ["/dev/null"] * 3])
+
+
+def test_numbers_are_as_without_the_agent(python):
+    """The next descriptor that is opened has the lowest free number, also where 0, 1 and 2 are free."""
+    with inline(python, """
+saved = [os.dup(fd) for fd in range(3)]
+for fd in range(3):
+    os.close(fd)
+started = looptop.start()
+got = [os.open("/dev/null", os.O_RDONLY) for _ in range(3)]
+for fd in range(3):
+    os.dup2(saved[fd], fd)
+print(started, got, [os.dup(0) - saved[0] for _ in range(2)], flush=True)
+sys.stdin.readline()
+print(os.dup(0) - saved[0], flush=True)
+""") as service:
+        assert service.line() == "True [0, 1, 2] [3, 4]"
+        clients = [service.client() for _ in range(3)]
+        assert {client.call("hello")["pid"] for client in clients} == {service.pid}
+        service.tell()
+        assert service.line() == "5"
+        assert service.wait() == 0
+
+
 @pytest.mark.parametrize("which", [":", "0:1", "1:2", "2:3"], ids=["all", "first", "second", "third"])
 def test_the_io_thread_rests_after_its_descriptors_were_closed(python, which):
     with inline(python, """
