@@ -314,6 +314,15 @@ def test_a_reader_that_goes_away_is_no_error(start):
     assert "looptop" not in done.stderr
 
 
+@pytest.mark.parametrize("verb", ["ps", "ps --json", "loops", "mem", "top -b -n1"])
+def test_a_closed_output_is_an_error(start, verb):
+    """And no socket stands in for it."""
+    agent = start()
+    done = subprocess.run("'%s' %s %s >&-" % (LOOPTOP, verb, agent.pid), shell=True, stderr=subprocess.PIPE,
+                          text=True, timeout=TIMEOUT)
+    assert (done.returncode, done.stderr) == (1, "looptop: cannot write the output: Bad file descriptor\n")
+
+
 def test_a_full_disk_is_an_error(start):
     agent = start()
     with open("/dev/full", "w") as full:
