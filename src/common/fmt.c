@@ -166,9 +166,11 @@ static uint32_t
 harmless(uint32_t c)
 {
     bool control = c < 0x20 || (c >= 0x7f && c < 0xa0);
+    /* separators of lines and paragraphs end a line for whoever reads the output by lines */
+    bool separates = c == 0x2028 || c == 0x2029;
     bool turns_direction = (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
 
-    return control || turns_direction ? '?' : c;
+    return control || separates || turns_direction ? '?' : c;
 }
 
 /* Copies clean characters while they fit into max bytes; returns the bytes used. */

@@ -37,8 +37,9 @@ const char *fmt_rate(char out[FMT_SIZE], double per_s);
 const char *fmt_pct(char out[FMT_SIZE], double pct);
 
 /*
- * Copies text for a terminal into out (size bytes, terminated): control characters become '?',
- * invalid UTF-8 becomes U+FFFD, what does not fit is cut with U+2026. Returns out.
+ * Copies text for a terminal into out (size bytes, terminated): control characters, separators of
+ * lines and what turns the direction become '?', invalid UTF-8 becomes U+FFFD, what does not fit is
+ * cut with U+2026. Returns out.
  */
 char *fmt_clean(char *out, size_t size, const char *text);
 

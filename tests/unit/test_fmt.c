@@ -132,6 +132,8 @@ test_clean(void **state)
     char out[12];
     assert_string_equal(fmt_clean(out, sizeof(out), "a\x1b[0m\n\x7F"), "a?[0m??");
     assert_string_equal(fmt_clean(out, sizeof(out), "\xC2\x9B\xE2\x80\xAE|"), "??|");
+    /* the separators of lines and of paragraphs */
+    assert_string_equal(fmt_clean(out, sizeof(out), "\xE2\x80\xA8\xE2\x80\xA9|"), "??|");
     assert_string_equal(fmt_clean(out, sizeof(out), "\xFFz"), "\xEF\xBF\xBDz");
     assert_string_equal(fmt_clean(out, sizeof(out), "12345678901"), "12345678901");
     assert_string_equal(fmt_clean(out, sizeof(out), "123456789012"), "12345678\xE2\x80\xA6");
