@@ -4,8 +4,17 @@
 
 #include "agent/atomic.h"
 #include "agent/ticks.h"
+#include "agent/uv.h"
 
 #define ARGS_MAX 4 /* of the callback */
+
+/* What asyncio's call_soon_threadsafe runs of the loop, and where it is made. */
+static const struct {
+    const char *name, *module;
+} run_by_call[] = {{"call_soon_threadsafe", "asyncio.base_events"},
+    {"_check_closed", "asyncio.base_events"}, {"_check_callback", "asyncio.base_events"},
+    {"_call_soon", "asyncio.base_events"}, {"get_debug", "asyncio.base_events"},
+    {"_write_to_self", "asyncio.selector_events"}};
 
 static uint64_t calling_since; /* atomic, ticks */
 static bool holding;           /* the interpreter takes it that a collection is under way: ours */
@@ -59,13 +68,25 @@ gil_call(PyObject *function, PyObject *const *args, size_t count)
     return result != NULL ? 0 : -1;
 }
 
-/* Whether a call of it runs asyncio's or uvloop's code alone. */
+/* uvloop's method calls none that could be replaced. */
+static bool
+is_stock_uvloop(PyObject *loop)
+{
+    static const char name[] = "call_soon_threadsafe";
+    const PyTypeObject *type = uv_loop_type(loop);
+    return type != NULL && cpy_finds_in_type(loop, name) &&
+           cpy_type_get(Py_TYPE(loop), name) == cpy_type_get(type, name);
+}
+
+/* Whether handing it a callback runs asyncio's or uvloop's code alone: neither its class nor the
+ * application, on the object itself, has put anything in the way. */
 static bool
 is_stock(PyObject *loop)
 {
-    PyObject *method = cpy_type_get(Py_TYPE(loop), "call_soon_threadsafe");
-    return method != NULL &&
-           (!PyFunction_Check(method) || cpy_is_from(method, "asyncio.base_events"));
+    bool stock = true;
+    for (size_t i = 0; stock && i < sizeof run_by_call / sizeof run_by_call[0]; i++)
+        stock = cpy_method_is_from(loop, run_by_call[i].name, run_by_call[i].module);
+    return stock || is_stock_uvloop(loop);
 }
 
 int

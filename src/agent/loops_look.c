@@ -42,15 +42,6 @@ loops_says_closed(const struct loop *loop)
     return says(loop, "is_closed", "_closed");
 }
 
-/* Whether a method of an object is what a module has made, and would be found. */
-static bool
-is_own(PyObject *object, const char *name, const char *module)
-{
-    return Py_TYPE(object)->tp_getattro == PyObject_GenericGetAttr &&
-           cpy_is_from(cpy_type_get(Py_TYPE(object), name), module) &&
-           cpy_instance_get(object, name) == NULL;
-}
-
 /* Whether callbacks are run by our _run or by asyncio's, not by one put in their place. */
 static bool
 runs_handles(void)
@@ -70,9 +61,9 @@ is_stock(PyObject *object)
     bool stock = type == (PyObject *)Py_TYPE(object) && runs_handles();
     Py_XDECREF(type);
     for (size_t i = 0; stock && i < sizeof run_by_probe / sizeof run_by_probe[0]; i++)
-        stock = is_own(object, run_by_probe[i].name, run_by_probe[i].module);
+        stock = cpy_method_is_from(object, run_by_probe[i].name, run_by_probe[i].module);
     PyObject *selector = stock ? cpy_instance_get(object, "_selector") : NULL;
-    return selector != NULL && is_own(selector, "select", "selectors");
+    return selector != NULL && cpy_method_is_from(selector, "select", "selectors");
 }
 
 bool

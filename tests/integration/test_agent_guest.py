@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from looptop_client import Closed, environment, run, wait_for
+from looptop_client import Closed, environment, python_with, run, wait_for
 from test_agent_life import PRELUDE, fork_warnings, inline
 
 
@@ -401,6 +401,86 @@ loop.run_until_complete(main())
         service.expect("CANCELLED")
         if how == "fork":
             assert service.client().row("sleeper 0")["state"] == "cancelled"
+        service.tell()
+        assert service.wait() == 0
+
+
+# what the application has put in the way of a callback from another thread, so that it calls held()
+PUT = {
+    "instance": "loop.call_soon_threadsafe = held(loop.call_soon_threadsafe)",
+    "object": "type(loop).call_soon_threadsafe = Partial(type(loop).call_soon_threadsafe)",
+    "inside": "type(loop)._write_to_self = held(type(loop)._write_to_self)",
+    "attributes": "type(loop).__getattribute__ = held(type(loop).__getattribute__)",
+}
+
+
+@pytest.mark.parametrize("put", PUT)
+@pytest.mark.parametrize("kind", ["asyncio", "uvloop"])
+def test_garbage_is_collected_while_the_applications_code_is_called(python, kind, put):
+    """Wherever it is in the way: it may last, and all of the process would hold garbage meanwhile."""
+    if kind == "uvloop":
+        python, reason = python_with(python, "uvloop")
+        if python is None:
+            pytest.skip(reason)
+        if put == "inside":
+            pytest.skip("uvloop's own code calls nothing that can be replaced")
+    with inline(python, """
+import functools, gc, threading, weakref
+there, go = threading.Event(), threading.Event()
+
+class Cycle:
+    def __init__(self):
+        self.me = self
+
+def held(function):
+    @functools.wraps(function)
+    def wrapper(*arguments, **keywords):
+        if threading.current_thread() is not threading.main_thread():
+            there.set()
+            go.wait()
+        return function(*arguments, **keywords)
+    return wrapper
+
+class Partial:
+    def __init__(self, function):
+        self.function = held(function)
+    def __get__(self, object, type=None):
+        return functools.partial(self.function, object)
+
+async def main():
+    task = spawn(1)[0]
+    await asyncio.sleep(0)
+    print("READY", flush=True)
+    there.wait()
+    cycle = weakref.ref(Cycle())
+    gc.collect()
+    print("KEPT" if cycle() else "COLLECTED", flush=True)
+    go.set()
+    try:
+        await task
+    except asyncio.CancelledError:
+        print("CANCELLED", flush=True)
+
+if sys.argv[1] == "uvloop":
+    import uvloop
+    class Loop(uvloop.Loop):
+        pass
+else:
+    class Loop(asyncio.SelectorEventLoop):
+        pass
+loop = Loop()
+%s
+assert looptop.start()
+loop.run_until_complete(main())
+sys.stdin.readline()
+""" % PUT[put], kind) as service:
+        service.expect("READY")
+        client = service.client()
+        task = client.wait_row("sleeper 0", state="wait")["id"]
+        number = client.request("cancel", ids=[task])
+        service.expect("COLLECTED")
+        service.expect("CANCELLED")
+        assert client.answer(number)["result"]["results"][0]["outcome"] == "cancelled"
         service.tell()
         assert service.wait() == 0
 

@@ -330,6 +330,12 @@ PyObject *cpy_lookup(const char *module, const char *path);
 /* Whether it is a Python function that was made in this module. */
 bool cpy_is_from(PyObject *object, const char *module);
 
+/* Whether an attribute of an object is found where its type has it, and nobody is asked for it. */
+bool cpy_finds_in_type(PyObject *object, const char *name);
+
+/* Whether a method of an object is what a module has made, and would be found. */
+bool cpy_method_is_from(PyObject *object, const char *name, const char *module);
+
 /* Whether it is a type made in C, which Python code cannot make or change. */
 static inline bool
 cpy_is_c_type(PyObject *object)

@@ -145,6 +145,20 @@ cpy_is_from(PyObject *object, const char *module)
     return is;
 }
 
+bool
+cpy_finds_in_type(PyObject *object, const char *name)
+{
+    return Py_TYPE(object)->tp_getattro == PyObject_GenericGetAttr &&
+           cpy_instance_get(object, name) == NULL;
+}
+
+bool
+cpy_method_is_from(PyObject *object, const char *name, const char *module)
+{
+    return cpy_finds_in_type(object, name) &&
+           cpy_is_from(cpy_type_get(Py_TYPE(object), name), module);
+}
+
 /* importlib marks a module that is still being executed with __spec__._initializing. */
 bool
 cpy_asyncio_ready(void)
