@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "agent/events.h"
+#include "agent/gil.h"
 #include "agent/gil_call.h"
 #include "agent/names.h"
 #include "agent/record_view.h"
@@ -26,8 +27,8 @@
 
 struct entry {
     uint64_t id;
-    uint32_t index; /* of the record; 0: gone before we came */
-    bool sent, arrived, known;
+    uint32_t index;                   /* of the record; 0: gone before we came */
+    bool begun, sent, arrived, known; /* begun: the gil thread came to it */
     enum looptop_outcome outcome;
     uint64_t ended;     /* ticks */
     uint32_t exception; /* string */
@@ -199,6 +200,9 @@ send_one(struct cancel *cancel, size_t i)
     struct record *record = &table_records[entry->index];
     if (entry->known)
         return;
+    pthread_mutex_lock(&lock);
+    entry->begun = true;
+    pthread_mutex_unlock(&lock);
     PyObject *task = record->task;
     /* a task without references is being deallocated, by code of the application that gave the GIL
      * away */
@@ -262,6 +266,20 @@ cancel_settled(struct cancel *cancel)
     return all || ticks_now() >= cancel->deadline;
 }
 
+/* Why it has not arrived. */
+static const char *
+hindrance(const struct entry *entry)
+{
+    if (entry->sent)
+        return "it is queued; its loop has not come to it: blocked, or not running";
+    if (gil_calling_ns() > 0)
+        return entry->begun
+                   ? "its loop's call_soon_threadsafe has not returned"
+                   : "it waits its turn: a call_soon_threadsafe before it has not returned";
+    return gil_waiting_ns() > 0 ? "it waits to be queued: the GIL is not free"
+                                : "it waits to be queued: the agent has not come to it";
+}
+
 /* The time is over and the task has not ended: where does it stand? */
 static void
 unsettled(struct entry *entry, uint64_t now)
@@ -270,9 +288,7 @@ unsettled(struct entry *entry, uint64_t now)
     entry->ended = now;
     entry->outcome = entry->arrived ? LOOPTOP_OUTCOME_SUPPRESSED : LOOPTOP_OUTCOME_PENDING;
     if (!entry->arrived)
-        (void)snprintf(entry->reason, sizeof entry->reason, "%s",
-            entry->sent ? "it is queued; its loop has not come to it: blocked, or not running"
-                        : "it is queued; the GIL was not free in that time");
+        (void)snprintf(entry->reason, sizeof entry->reason, "%s", hindrance(entry));
     if (!record_view_read(entry->index, now, &view) || view.id != entry->id)
         return;
     struct site site = names_place(view.at);

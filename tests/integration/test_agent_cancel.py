@@ -196,6 +196,71 @@ run(main())
     assert client.wait_row("sleeper", state="cancelled")
 
 
+def test_a_call_that_does_not_return(start):
+    """The loop's own call_soon_threadsafe lasts: it is that which is waited for, not the GIL."""
+    service = start("""
+go = threading.Event()
+new = new_loop
+def new_loop():
+    loop = new()
+    class Loop(type(loop)):
+        def call_soon_threadsafe(self, *arguments, **keywords):
+            go.wait()
+            return super().call_soon_threadsafe(*arguments, **keywords)
+    loop.close()
+    return Loop()
+
+async def main():
+    tasks = spawn(sleeper(), finishes())
+    await asyncio.sleep(0)
+    print("READY", flush=True)
+    await line()
+    go.set()
+    await asyncio.wait(tasks)
+    print("ENDED", flush=True)
+    await line()
+run(main())
+""")
+    client = service.client()
+    both = ids(client, "sleeper", "finishes")
+    results = client.call("cancel", ids=both, wait_ns=100_000_000)["results"]
+    assert [(result["outcome"], result["reason"]) for result in results] == [
+        ("pending", "its loop's call_soon_threadsafe has not returned"),
+        ("pending", "it waits its turn: a call_soon_threadsafe before it has not returned")]
+    service.tell()
+    service.expect("ENDED")
+    service.tell()
+    assert service.wait() == 0
+
+
+def test_a_gil_that_is_not_free(start):
+    service = start("""
+import ctypes
+poll = ctypes.PyDLL(None).poll
+
+async def main():
+    tasks = spawn(sleeper())
+    await asyncio.sleep(0)
+    print("READY", flush=True)
+    fds = (ctypes.c_int * 2)(0, 1)  # its stdin, POLLIN
+    poll(fds, 1, -1)
+    await line()
+    await asyncio.wait(tasks)
+    print("ENDED", flush=True)
+    await line()
+run(main())
+""")
+    client = service.client()
+    task = ids(client, "sleeper")
+    (result,) = client.call("cancel", ids=task, wait_ns=100_000_000)["results"]
+    assert (result["outcome"], result["reason"]) == (
+        "pending", "it waits to be queued: the GIL is not free")
+    service.tell()
+    service.expect("ENDED")
+    service.tell()
+    assert service.wait() == 0
+
+
 def test_a_loop_that_is_not_running_or_closed(start):
     service = start("""
 assert looptop.start()

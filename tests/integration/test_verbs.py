@@ -409,7 +409,7 @@ def test_cancel(start):
     lines = done.stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["1", "2", "3", "4", "5", "6"]
     assert "report.py:61 render" in lines[1] and "ValueError" in lines[3] and "refused" in lines[5]
-    assert lines[4] == "5 task-5 not cancelled within 3.0ms, but will be: it is queued"
+    assert lines[4] == "5 task-5 not cancelled within 3.0ms, nor given up: it is queued"
     assert looptop("cancel", agent.pid, "4").returncode == 0
 
 

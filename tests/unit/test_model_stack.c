@@ -301,10 +301,10 @@ test_describes_what_is_pending(void **state)
 
     (void)state;
     cancel_describe(&result, text, sizeof(text));
-    assert_string_equal(text, "not cancelled within 2.0s, but will be: it is queued; why");
+    assert_string_equal(text, "not cancelled within 2.0s, nor given up: it is queued; why");
     result.reason[0] = '\0';
     cancel_describe(&result, text, sizeof(text));
-    assert_string_equal(text, "not cancelled within 2.0s, but will be");
+    assert_string_equal(text, "not cancelled within 2.0s, nor given up");
 }
 
 int

@@ -93,7 +93,7 @@ cancel_describe(const struct cancel_result *result, char *out, size_t size)
             *at ? " at " : "", at);
         break;
     case LOOPTOP_OUTCOME_PENDING:
-        (void)snprintf(line, sizeof(line), "not cancelled within %s, but will be%s%s", after,
+        (void)snprintf(line, sizeof(line), "not cancelled within %s, nor given up%s%s", after,
             *reason ? ": " : "", reason);
         break;
     case LOOPTOP_OUTCOME_GONE:
