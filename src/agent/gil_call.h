@@ -2,9 +2,9 @@
 /*
  * What the gil thread does with objects of the application. It calls no more than a loop's
  * call_soon_threadsafe, which may be the application's own and wait for a lock of it; it collects
- * no garbage; and the last reference to an object goes in the main thread, never in ours, so that
- * no finalizer of the application ever runs in a thread it does not know. GIL held, gil thread,
- * unless said.
+ * no garbage; no profiler or tracer hears of it; and the last reference to an object goes in the
+ * main thread, never in ours, so that no finalizer of the application ever runs in a thread it does
+ * not know. GIL held, gil thread, unless said.
  */
 #ifndef LOOPTOP_AGENT_GIL_CALL_H
 #define LOOPTOP_AGENT_GIL_CALL_H

@@ -22,6 +22,9 @@ bool
 gil_hold_begin(void)
 {
     own = PyThreadState_New(PyInterpreterState_Main());
+    /* a profiler or tracer of all threads is the application's code, too, and never called here */
+    if (own != NULL)
+        PyThreadState_EnterTracing(own);
     return own != NULL;
 }
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from looptop_client import Closed, environment, python_with, run, wait_for
+from looptop_client import Closed, environment, python_with, run, version, wait_for
 from test_agent_life import PRELUDE, fork_warnings, inline
 
 
@@ -521,6 +521,60 @@ os._exit(0)
         client.call("cancel", ids=[task])
         service.expect("RECURSION False")
         service.expect("CANCELLED")
+        service.tell()
+        assert service.wait() == 0
+
+
+WATCH = {
+    "profile": "threading.setprofile_all_threads(heard)",
+    "trace": "threading.settrace_all_threads(heard)",
+    "monitoring": """
+sys.monitoring.use_tool_id(sys.monitoring.PROFILER_ID, "profiler")
+sys.monitoring.register_callback(sys.monitoring.PROFILER_ID, sys.monitoring.events.PY_START, heard)
+sys.monitoring.set_events(sys.monitoring.PROFILER_ID, sys.monitoring.events.PY_START)""",
+}
+
+
+@pytest.mark.parametrize("watch", WATCH)
+@pytest.mark.parametrize("own", [False, True], ids=["stock", "own"])
+def test_a_profiler_of_all_threads_does_not_hear_of_the_agents(python, own, watch):
+    if version(python) < (3, 12):
+        pytest.skip("there is none before 3.12")
+    with inline(python, """
+import threading
+threads = set()
+
+def heard(*arguments):
+    threads.add(threading.get_ident())
+    return heard
+
+class Loop(asyncio.SelectorEventLoop):
+    if %r:
+        def call_soon_threadsafe(self, *arguments, **keywords):
+            return super().call_soon_threadsafe(*arguments, **keywords)
+
+async def main():
+    task = spawn(1)[0]
+    await asyncio.sleep(0)
+    print("READY", flush=True)
+    try:
+        await task
+    except asyncio.CancelledError:
+        print("HEARD", len(threads - {threading.get_ident()}), flush=True)
+    assert threads
+    await line()
+
+loop = Loop()
+assert looptop.start()
+loop.run_until_complete(asyncio.sleep(0))
+%s
+loop.run_until_complete(main())
+""" % (own, WATCH[watch])) as service:
+        service.expect("READY")
+        client = service.client()
+        task = client.wait_row("sleeper 0", state="wait")["id"]
+        assert client.call("cancel", ids=[task])["results"][0]["outcome"] == "cancelled"
+        service.expect("HEARD 0")
         service.tell()
         assert service.wait() == 0
 
