@@ -17,6 +17,9 @@
 #include "agent/events.h"
 #include "agent/gil.h"
 #include "agent/gil_call.h"
+#include "agent/gil_hold.h"
+#include "agent/gil_release.h"
+#include "agent/loops.h"
 #include "agent/names.h"
 #include "agent/record_view.h"
 #include "agent/table_ids.h"
@@ -24,6 +27,8 @@
 #include "common/utf8.h"
 #include "looptop/protocol.h"
 #include "proto/json_out.h"
+
+#define ROOM_WAIT_NS 100000000ull
 
 struct entry {
     uint64_t id;
@@ -43,6 +48,7 @@ struct cancel {
     uint64_t begun, deadline; /* ticks */
     size_t count, sent;
     char *message; /* owned, or NULL */
+    bool no_room;  /* it was waited for in vain */
     int peer_pid, peer_uid;
     struct entry entries[];
 };
@@ -139,6 +145,7 @@ arrived(PyObject *self, PyObject *const *args, Py_ssize_t n)
                               PyErr_ExceptionMatches(PyExc_SystemExit)))
         return NULL;
     PyErr_Clear();
+    gil_release_turn();
     Py_RETURN_NONE;
 }
 
@@ -193,6 +200,21 @@ send_to_loop(const struct cancel *cancel, size_t i, PyObject *task)
     return rc;
 }
 
+/* Whether what one more call leaves may wait. Where too much does, those who drop it are asked to,
+ * and given a moment. */
+static bool
+have_room(struct cancel *cancel)
+{
+    uint64_t start = ticks_now();
+    if (!gil_release_full() || cancel->no_room)
+        return !gil_release_full();
+    loops_release();
+    while (gil_release_full() && ticks_since_ns(start) < ROOM_WAIT_NS && !gil_stopping())
+        gil_yield();
+    cancel->no_room = gil_release_full();
+    return !cancel->no_room;
+}
+
 static void
 send_one(struct cancel *cancel, size_t i)
 {
@@ -203,11 +225,17 @@ send_one(struct cancel *cancel, size_t i)
     pthread_mutex_lock(&lock);
     entry->begun = true;
     pthread_mutex_unlock(&lock);
+    bool room = have_room(cancel);
     PyObject *task = record->task;
     /* a task without references is being deallocated, by code of the application that gave the GIL
      * away */
     if (record->id != entry->id || task == NULL || Py_REFCNT(task) <= 0) {
         entry_know(entry, LOOPTOP_OUTCOME_GONE, "it ended before it could be cancelled");
+        return;
+    }
+    if (!room) {
+        entry_know(entry, LOOPTOP_OUTCOME_REFUSED,
+            "what others left is not freed yet: neither the main thread nor a loop had a turn");
         return;
     }
     Py_INCREF(task);

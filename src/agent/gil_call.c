@@ -3,6 +3,7 @@
 #include "agent/gil_call.h"
 
 #include "agent/atomic.h"
+#include "agent/gil_release.h"
 #include "agent/ticks.h"
 #include "agent/uv.h"
 
@@ -18,7 +19,6 @@ static const struct {
 
 static uint64_t calling_since; /* atomic, ticks */
 static bool holding;           /* the interpreter takes it that a collection is under way: ours */
-static PyObject *parting;      /* strong: a list of what goes in the main thread, or NULL */
 
 uint64_t
 gil_calling_ns(void)
@@ -27,45 +27,21 @@ gil_calling_ns(void)
     return since != 0 ? ticks_since_ns(since) : 0;
 }
 
-/* In the main thread, between two of its instructions. */
-static int
-part(void *unused)
+static PyObject *
+call(PyObject *function, PyObject *const *args, size_t count)
 {
-    (void)unused;
-    PyObject *list = parting;
-    parting = NULL;
-    Py_XDECREF(list);
-    return 0;
-}
-
-void
-gil_release(PyObject *object)
-{
-    if (object == NULL)
-        return;
-    if (Py_REFCNT(object) > 1) {
-        Py_DECREF(object);
-        return;
-    }
-    if (parting == NULL && (parting = PyList_New(0)) != NULL)
-        PyObject_GC_UnTrack(parting); /* not the application's to see */
-    /* without memory it is kept: a leak is better than a foreign finalizer here */
-    if (parting != NULL && PyList_Append(parting, object) == 0)
-        Py_DECREF(object);
-    PyErr_Clear();
-    /* where too many wait already it goes with the next one */
-    (void)Py_AddPendingCall(part, NULL);
+    STORE(calling_since, ticks_now());
+    PyObject *result = PyObject_Vectorcall(function, args, count, NULL);
+    STORE(calling_since, 0);
+    return result;
 }
 
 int
 gil_call(PyObject *function, PyObject *const *args, size_t count)
 {
-    STORE(calling_since, ticks_now());
-    PyObject *result = PyObject_Vectorcall(function, args, count, NULL);
-    STORE(calling_since, 0);
-    /* a handle's turn may have come already: then it is ours alone, and its arguments with it */
-    gil_release(result);
-    return result != NULL ? 0 : -1;
+    PyObject *handle = call(function, args, count);
+    Py_XDECREF(handle); /* what it refers to is ours, or held by the caller */
+    return handle != NULL ? 0 : -1;
 }
 
 /* uvloop's method calls none that could be replaced. */
@@ -89,6 +65,21 @@ is_stock(PyObject *loop)
     return stock || is_stock_uvloop(loop);
 }
 
+/* One that was bound for a call: nobody else has seen it, though perhaps what it is made of. */
+static void
+release_method(PyObject *method)
+{
+    if (!PyMethod_Check(method) || Py_REFCNT(method) > 1) {
+        gil_release(method);
+        return;
+    }
+    PyObject *function = Py_NewRef(PyMethod_GET_FUNCTION(method));
+    PyObject *self = Py_NewRef(PyMethod_GET_SELF(method));
+    Py_DECREF(method);
+    gil_release(function);
+    gil_release(self);
+}
+
 int
 gil_call_soon(PyObject *loop, PyObject *callback, PyObject *const *args, size_t count)
 {
@@ -102,12 +93,16 @@ gil_call_soon(PyObject *loop, PyObject *callback, PyObject *const *args, size_t 
     STORE(calling_since, ticks_now());
     PyObject *method = PyObject_GetAttrString(loop, "call_soon_threadsafe");
     STORE(calling_since, 0);
-    int rc = method != NULL ? gil_call(method, all, 1 + count) : -1;
+    PyObject *result = method != NULL ? call(method, all, 1 + count) : NULL;
+    int rc = result != NULL ? 0 : -1;
+    /* a handle's turn may have come already: then it is ours alone, and its arguments with it */
+    gil_release(result);
     if (stock) {
         Py_XDECREF(method); /* the loop itself is its task's, too */
         return rc;
     }
-    gil_release(method);
+    if (method != NULL)
+        release_method(method);
     gil_collect_hold();
     return rc;
 }
@@ -128,6 +123,7 @@ gil_collect_allow(void)
 void
 gil_call_child(void)
 {
+    gil_release_child();
     gil_collect_allow();
     STORE(calling_since, 0);
 }

@@ -15,13 +15,13 @@
 
 static uint64_t waiting_since; /* atomic, ticks */
 static uint64_t longest_hold;  /* atomic, ticks */
-static PyThreadState *own;     /* this thread's */
+static PyThreadState *own;     /* this thread's, which writes it; atomic */
 static uint64_t held_since;
 
 bool
 gil_hold_begin(void)
 {
-    own = PyThreadState_New(PyInterpreterState_Main());
+    STORE(own, PyThreadState_New(PyInterpreterState_Main()));
     /* a profiler or tracer of all threads is the application's code, too, and never called here */
     if (own != NULL)
         PyThreadState_EnterTracing(own);
@@ -34,13 +34,21 @@ gil_hold_end(void)
     gil_take();
     gil_collect_allow();
     PyThreadState_Clear(own);
+    STORE(own, NULL);
     PyThreadState_DeleteCurrent();
+}
+
+bool
+gil_hold_is_own(void)
+{
+    return PyThreadState_Get() == LOAD(own);
 }
 
 void
 gil_hold_child(void)
 {
     STORE(waiting_since, 0);
+    STORE(own, NULL);
     gil_call_child();
 }
 

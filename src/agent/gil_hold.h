@@ -12,6 +12,9 @@
 bool gil_hold_begin(void);
 void gil_hold_end(void);
 
+/* Whether the calling thread is it. GIL held, any thread. */
+bool gil_hold_is_own(void);
+
 /* In a forked child, where the thread is not. GIL: any. */
 void gil_hold_child(void);
 

@@ -8,6 +8,7 @@
 #include "agent/atomic.h"
 #include "agent/cancel.h"
 #include "agent/gil_hold.h"
+#include "agent/gil_release.h"
 #include "agent/hooks.h"
 #include "agent/loops.h"
 #include "agent/memory.h"
@@ -202,13 +203,16 @@ gil_work_period(bool walk)
         return;
     }
     bool blocks = memory_blocks_due(), probe = loops_probe_due(), stopped = loops_have_stopped();
-    if (blocks || probe || stopped) {
+    bool release = gil_release_due();
+    if (blocks || probe || stopped || release) {
         gil_take();
         if (stopped)
             loops_find_closed();
         if (probe)
             loops_probe();
-        if (blocks && (stopped || probe))
+        if (release)
+            loops_release();
+        if (blocks && (stopped || probe || release))
             gil_yield(); /* the count may take a slice and more */
         if (blocks)
             memory_blocks_sample();

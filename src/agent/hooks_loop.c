@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "agent/gil_release.h"
 #include "agent/loops.h"
 #include "agent/ticks.h"
 
@@ -22,6 +23,8 @@ static PyObject *
 hook_poll(PyObject *self, PyObject *const *args, Py_ssize_t n, PyObject *names)
 {
     struct loop *loop;
+    if (hooks_on())
+        gil_release_turn();
     /* a callback that polls for something of its own blocks the loop: it is no end of an iteration
      */
     if (!hooks_on() || (loop = loops_current()) == NULL || loop->is_uvloop ||

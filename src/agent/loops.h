@@ -185,6 +185,10 @@ void loops_sample(void);
  */
 void loops_probe(void);
 
+/* Has loops that run drop what gil_release has waiting, those of the application's own left out.
+ * gil thread, GIL held, in slices. */
+void loops_release(void);
+
 /* Whether there is a loop that probes are for; and one of which none is under way. Any thread. */
 bool loops_want_probes(void);
 bool loops_probe_due(void);

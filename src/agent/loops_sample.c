@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 
 #include "agent/gil.h"
-#include "agent/gil_call.h"
+#include "agent/gil_release.h"
 #include "agent/ticks.h"
 #include "agent/uv.h"
 #include "common/clock.h"
@@ -172,6 +172,7 @@ probe_arrived(PyObject *self, PyObject *unused)
             uv_loop_measure(loop);
     }
     PyErr_Clear();
+    gil_release_turn();
     Py_RETURN_NONE;
 }
 
@@ -208,6 +209,28 @@ loops_probe(void)
             probe(&loops[i]);
         (void)gil_give_way();
     }
+}
+
+static void
+hand_release(struct loop *loop, PyObject *callback)
+{
+    PyObject *object = loops_alive(loop) ? Py_NewRef(loop->object) : NULL;
+    if (object != NULL && loops_may_probe(loop, object))
+        (void)loops_hand_over(loop, callback);
+    PyErr_Clear();
+    gil_release(object);
+}
+
+void
+loops_release(void)
+{
+    PyObject *callback = gil_release_callback();
+    for (uint32_t i = 1; callback != NULL && i < loops_high; i++) {
+        if (LOAD(loops[i].id) != 0 && LOAD(loops[i].state) == LOOP_RUNNING)
+            hand_release(&loops[i], callback);
+        (void)gil_give_way();
+    }
+    Py_XDECREF(callback);
 }
 
 bool

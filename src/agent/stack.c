@@ -10,7 +10,7 @@
 
 #include <errno.h>
 
-#include "agent/gil_call.h"
+#include "agent/gil_release.h"
 #include "agent/locals.h"
 #include "agent/paths.h"
 #include "agent/record_view.h"
@@ -178,6 +178,11 @@ write_suspended(struct stack *stack, PyObject *at, uint64_t start, uint64_t max_
 {
     while (at != NULL && cpy_is_gen(at)) {
         if (ticks_since_ns(start) > max_ns) {
+            if (gil_release_full()) {
+                stack->reason =
+                    "cut: neither the main thread nor a loop had a turn to free what others left";
+                return 1;
+            }
             follow(stack, at);
             return 0;
         }

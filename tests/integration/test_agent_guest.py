@@ -579,6 +579,231 @@ loop.run_until_complete(main())
         assert service.wait() == 0
 
 
+LEFT = """
+import threading
+gone = 0
+
+class Big:
+    def __del__(self):
+        global gone
+        gone += 1
+        with open("/proc/thread-self/comm") as file:
+            os.write(1, b"AGENT\\n" if file.read().startswith("looptop") else b"GONE\\n")
+
+async def victim():
+    big = Big()
+    try:
+        await asyncio.sleep(3600)
+    except asyncio.CancelledError:
+        return big
+"""
+
+
+@pytest.mark.parametrize("kind", ["asyncio", "uvloop"])
+def test_cancelled_tasks_go_while_the_main_thread_is_blocked(python, kind):
+    """Now and then the agent's thread holds the last reference: it goes in the loop's thread, and no
+    other cancellation has to come, nor anything else for the loop to do."""
+    if kind == "uvloop":
+        python, reason = python_with(python, "uvloop")
+        if python is None:
+            pytest.skip(reason)
+    with inline(python, LEFT + """
+async def main():
+    tasks = [asyncio.create_task(victim(), name="victim %d" % n) for n in range(100)]
+    tasks.clear()
+    await asyncio.sleep(0)
+    print("READY", flush=True)
+    await line()
+
+def run():
+    if sys.argv[1] == "uvloop":
+        import uvloop
+        uvloop.new_event_loop().run_until_complete(main())
+    else:
+        asyncio.run(main())
+
+# the GIL is hard to get: the loop's thread often has it before the agent's
+def spin():
+    while gone < 100:
+        sum(range(1000))
+
+assert looptop.start()
+threads = [threading.Thread(target=run), threading.Thread(target=spin)]
+for thread in threads:
+    thread.start()
+threads[0].join()
+print("END", gone, flush=True)
+""", kind) as service:
+        service.expect("READY")
+        client = service.client()
+        client.wait_row("victim 99", state="wait")
+        for row in client.rows(filter="name:victim*"):
+            assert client.call("cancel", ids=[row["id"]])["results"][0]["outcome"] == "finished"
+        for _ in range(100):
+            service.expect("GONE")
+        service.tell()
+        service.expect("END 100")
+        assert service.wait() == 0
+
+
+def test_what_a_loop_of_ones_own_leaves_goes_at_its_next_turn(python):
+    """It returns when the task has ended, so that the last reference is always the agent's."""
+    with inline(python, LEFT + """
+ended = threading.Event()
+
+class Loop(asyncio.SelectorEventLoop):
+    def call_soon_threadsafe(self, *arguments, **keywords):
+        handle = super().call_soon_threadsafe(*arguments, **keywords)
+        del arguments, keywords
+        ended.wait()
+        ended.clear()
+        return handle
+
+async def main():
+    for n in range(3):
+        task = asyncio.create_task(victim(), name="victim %d" % n)
+        task.add_done_callback(lambda task: asyncio.get_running_loop().call_later(0.01, ended.set))
+        del task
+    await asyncio.sleep(0)
+    print("READY", flush=True)
+    while gone < 3:
+        await asyncio.sleep(0.01)
+    await line()
+
+assert looptop.start()
+loop = Loop()
+thread = threading.Thread(target=loop.run_until_complete, args=[main()])
+thread.start()
+thread.join()
+""") as service:
+        service.expect("READY")
+        client = service.client()
+        for n in range(3):
+            row = client.wait_row("victim %d" % n, state="wait")
+            assert client.call("cancel", ids=[row["id"]])["results"][0]["outcome"] == "finished"
+            service.expect("GONE")
+        service.tell()
+        assert service.wait() == 0
+
+
+def test_what_nobody_drops_has_a_bound(python):
+    """Neither the main thread nor a loop has a turn: what would leave more is not done until then."""
+    with inline(python, LEFT + """
+class Failure(Exception):
+    def __init__(self):
+        self.big = Big()
+
+class Loop(asyncio.SelectorEventLoop):
+    def call_soon_threadsafe(self, *arguments, **keywords):
+        raise Failure
+
+async def deep(n):
+    await (deep(n - 1) if n else asyncio.sleep(3600))
+
+async def main():
+    tasks = spawn(1000) + [asyncio.create_task(deep(900), name="deep")]
+    await asyncio.sleep(0)
+    print("READY", flush=True)
+    while True:
+        await line()
+
+sys.setrecursionlimit(2000)
+assert looptop.start()
+loop = Loop()
+thread = threading.Thread(target=loop.run_until_complete, args=[main()])
+thread.start()
+thread.join()
+""") as service:
+        service.expect("READY")
+        client = service.client()
+        client.wait_row("sleeper 999", state="wait")
+        assert client.stack("deep")["complete"]
+        tasks = [row["id"] for row in client.rows(filter="name:sleeper*")]
+
+        def cancel():
+            results = client.call("cancel", ids=tasks)["results"]
+            assert {result["outcome"] for result in results} == {"refused"}
+            return [result["reason"] for result in results].count("Failure: ")
+        left = cancel()
+        assert 0 < left <= 256
+        assert cancel() == 0
+        stack = client.stack("deep")
+        assert not stack["complete"] and "had a turn" in stack["reason"] and stack["frames"]
+        service.tell()
+        for _ in range(left):
+            service.expect("GONE")
+        assert cancel() == left and client.stack("deep")["complete"] is False
+        service.tell()
+        for _ in range(left):
+            service.expect("GONE")
+        wait_for(lambda: client.stack("deep")["complete"])
+
+
+def test_a_blocked_loop_of_ones_own_takes_many(python):
+    with inline(python, """
+class Loop(asyncio.SelectorEventLoop):
+    def call_soon_threadsafe(self, *arguments, **keywords):
+        return super().call_soon_threadsafe(*arguments, **keywords)
+
+async def main():
+    tasks = spawn(1000)
+    await asyncio.sleep(0)
+    print("READY", flush=True)
+    os.read(0, 100)
+    await asyncio.wait(tasks)
+    print("CANCELLED", sum(task.cancelled() for task in tasks), flush=True)
+
+loop = Loop()
+assert looptop.start()
+loop.run_until_complete(main())
+sys.stdin.readline()
+""") as service:
+        service.expect("READY")
+        client = service.client()
+        client.wait_row("sleeper 999", state="wait")
+        tasks = [row["id"] for row in client.rows(filter="name:sleeper*")]
+        results = client.call("cancel", ids=tasks, wait_ns=1_000_000_000)["results"]
+        assert {result["outcome"] for result in results} == {"pending"}
+        service.tell()
+        service.expect("CANCELLED 1000")
+        service.tell()
+        assert service.wait() == 0
+
+
+def test_an_idle_loop_makes_room_for_what_is_left(python):
+    """Each refusal leaves an exception: there are more of them than may wait."""
+    with inline(python, """
+other = asyncio.new_event_loop()
+closed = [other.create_task(sleeper(), name="closed") for _ in range(600)]
+other.run_until_complete(asyncio.sleep(0))
+other.close()
+
+async def main():
+    tasks = spawn(1)
+    await asyncio.sleep(0)
+    print("READY", flush=True)
+    await asyncio.wait(tasks)
+    print("CANCELLED", flush=True)
+    await line()
+    os._exit(0)
+
+assert looptop.start()
+asyncio.run(main())
+""") as service:
+        service.expect("READY")
+        client = service.client()
+        live = client.wait_row("sleeper 0", state="wait")["id"]
+        wait_for(lambda: len(client.rows(filter="name:closed")) == 600)
+        closed = [row["id"] for row in client.rows(filter="name:closed")]
+        results = client.call("cancel", ids=closed + [live])["results"]
+        assert {(result["outcome"], result["reason"]) for result in results[:-1]} == {
+            ("refused", "RuntimeError: Event loop is closed")}
+        assert results[-1]["outcome"] == "cancelled"
+        service.expect("CANCELLED")
+        service.tell()
+        assert service.wait() == 0
+
+
 def test_an_interrupt_inside_a_cancel_is_the_applications(python):
     """Ctrl-C while the task's own cancel() runs ends the loop, as it would without an agent."""
     with inline(python, """
