@@ -23,8 +23,8 @@
 #include "agent/table.h"
 #include "agent/ticks.h"
 
-/* uvloop's iterations are not seen: a step that long, and a task that waited that long for its
- * turn, count among the largest lags, beside the probe */
+/* uvloop's iterations are not seen: a task that waited that long for its turn counts among the
+ * lags, and a step that long among the largest, beside the probe */
 #define LONG_NS 1000000
 
 static ternaryfunc stock_step;
@@ -96,13 +96,21 @@ step_begin(struct step *step, PyObject *task)
     STORE(loop->running, index);
 }
 
-/* A lag that was seen by a step. */
+/* A step was long: whoever waited for its end waited as long. */
 static __attribute__((noinline)) void
-note_lag(struct loop *loop, uint64_t ticks)
+note_long(struct loop *loop, uint64_t ticks)
 {
     uint64_t ns = ticks_to_ns(ticks);
     if (ns > LOAD(loop->lag_max_ns))
         STORE(loop->lag_max_ns, ns);
+}
+
+/* A task waited long for its turn. */
+static __attribute__((noinline)) void
+note_wait(struct loop *loop, uint64_t ticks)
+{
+    loops_lag(loop, ticks_to_ns(ticks));
+    loop->lag_steps++;
 }
 
 /* The task ended in the step that just ended. */
@@ -139,10 +147,10 @@ step_end(struct step *step)
     if (loop->is_uvloop) {
         ADD(loop->busy, own);
         if (__builtin_expect(own > long_time, 0))
-            note_lag(loop, own);
+            note_long(loop, own);
         /* woken before the loop ran it waited for that */
         if (__builtin_expect(step->woken + long_time < step->start, 0) && step->woken > loop->since)
-            note_lag(loop, step->start - step->woken);
+            note_wait(loop, step->start - step->woken);
     }
     ADD(table_counts.steps, 1);
     if (record == NULL || record->task != step->task)

@@ -11,15 +11,16 @@
 #include "agent/list.h"
 #include "agent/ticks.h"
 
+#define RECENT_NS 500000000 /* a share of less is none to go by */
+
 struct rate {
     uint64_t id;
-    uint64_t busy; /* ticks at the last look */
-    double pct;
+    uint64_t busy;   /* ticks at the last look */
+    uint64_t before; /* and at the one before it */
 };
 
-static struct rate *rates; /* indexed as the table; pages come into use as it grows */
-static uint64_t last_look; /* ticks; 0: nobody watches */
-static bool second_look;   /* pct is of a second, not of nothing */
+static struct rate *rates;              /* indexed as the table; pages come into use as it grows */
+static uint64_t last_look, look_before; /* ticks; 0: nobody watches, or did then */
 
 static size_t
 bytes(void)
@@ -38,7 +39,6 @@ list_rates_sample(void)
         rates = memory;
     }
     uint64_t now = ticks_now();
-    double span = (double)(now - last_look);
     uint32_t high = LOAD(table_high);
     for (uint32_t i = 1; i < high; i++) {
         const struct record *record = &table_records[i];
@@ -49,14 +49,11 @@ list_rates_sample(void)
         const struct loop *loop = &loops[LOAD(record->loop) % LOOPS_MAX];
         if (LOAD(loop->running) == i && now > LOAD(loop->step_start))
             busy += now - LOAD(loop->step_start);
-        uint64_t before = rate->id == id ? rate->busy : 0;
-        rate->pct = busy > before ? 100.0 * (double)(busy - before) / span : 0;
-        if (rate->pct > 100.0)
-            rate->pct = 100.0;
+        rate->before = rate->id == id ? rate->busy : 0;
         rate->id = id;
         rate->busy = busy;
     }
-    second_look = last_look != 0;
+    look_before = last_look;
     last_look = now;
 }
 
@@ -65,8 +62,13 @@ list_rates_stop(void)
 {
     if (rates != NULL)
         (void)madvise(rates, bytes(), MADV_DONTNEED);
-    last_look = 0;
-    second_look = false;
+    last_look = look_before = 0;
+}
+
+static double
+share(uint64_t busy_ns, uint64_t span_ns)
+{
+    return busy_ns >= span_ns ? 100.0 : 100.0 * (double)busy_ns / (double)span_ns;
 }
 
 double
@@ -74,10 +76,11 @@ list_rates_busy(const struct record_view *view)
 {
     if (view->ended_ns >= 0)
         return 0;
-    if (second_look && rates[view->index].id == view->id)
-        return rates[view->index].pct;
-    if (view->age_ns == 0)
-        return 0;
-    double pct = 100.0 * (double)view->busy_ns / (double)view->age_ns;
-    return pct > 100.0 ? 100.0 : pct;
+    const struct rate *rate = rates != NULL ? &rates[view->index] : NULL;
+    if (look_before == 0 || rate->id != view->id)
+        return view->age_ns != 0 ? share(view->busy_ns, view->age_ns) : 0;
+    bool recent = view->now - last_look >= ticks_from_ns(RECENT_NS);
+    uint64_t before_ns = ticks_to_ns(recent ? rate->busy : rate->before);
+    uint64_t busy_ns = view->busy_ns > before_ns ? view->busy_ns - before_ns : 0;
+    return share(busy_ns, ticks_to_ns(view->now - (recent ? last_look : look_before)));
 }

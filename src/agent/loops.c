@@ -137,7 +137,7 @@ static void
 clear(struct loop *loop)
 {
     uint64_t *const counts[] = {&loop->iteration_start, &loop->iterations, &loop->callbacks,
-        &loop->steps, &loop->busy, &loop->lag_max_ns, &loop->probe_sent};
+        &loop->steps, &loop->busy, &loop->lag_max_ns, &loop->lag_steps, &loop->probe_sent};
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
         STORE(*counts[i], 0);
     STORE(loop->running, 0);

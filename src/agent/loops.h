@@ -66,6 +66,8 @@ struct loop {
     uint64_t steps;
     uint64_t busy;       /* ticks between polls; where polls are not seen: in steps */
     uint64_t lag_max_ns; /* since the io thread last took it */
+    uint64_t
+        lag_steps; /* of steps, those whose wait is among the lags; where iterations are not seen */
     uint64_t probe_sent; /* ticks; 0: none under way */
 
     pthread_mutex_t uv_lock; /* keeps uv alive while the io thread reads it */

@@ -15,6 +15,8 @@
 #include "agent/uv.h"
 #include "common/clock.h"
 
+#define SHORT_NS 1000000 /* hooks_task.c counts longer waits one by one */
+
 static bool
 blind(const struct loop *loop)
 {
@@ -158,6 +160,19 @@ probe_number(const struct loop *loop)
     return loop->id * LOOPS_MAX + loops_index(loop);
 }
 
+/* The steps whose task waited for no long time count too, with what the probe waited: else those
+ * that did, each of which counts, would be all there is. */
+static void
+count_short_waits(struct loop *loop, uint64_t probe_ns)
+{
+    uint64_t steps = LOAD(loop->steps), n = steps - loop->lag_steps;
+    struct loop_history *history = loop->history;
+    loop->lag_steps = steps;
+    if (probe_ns > SHORT_NS)
+        probe_ns = SHORT_NS;
+    histogram_add_n(&history->lag[LOAD(history->window)], probe_ns, (uint32_t)n);
+}
+
 /* Runs in the loop's thread when its turn has come; self is the loop's number. */
 static PyObject *
 probe_arrived(PyObject *self, PyObject *unused)
@@ -166,7 +181,10 @@ probe_arrived(PyObject *self, PyObject *unused)
     size_t number = PyLong_AsSize_t(self);
     struct loop *loop = &loops[number % LOOPS_MAX];
     if (probe_number(loop) == number && loop->probe_sent != 0) {
-        loops_lag(loop, ticks_since_ns(loop->probe_sent));
+        uint64_t lag_ns = ticks_since_ns(loop->probe_sent);
+        loops_lag(loop, lag_ns);
+        if (loop->is_uvloop)
+            count_short_waits(loop, lag_ns);
         STORE(loop->probe_sent, 0);
         if (loop->is_uvloop && gil_watched())
             uv_loop_measure(loop);

@@ -114,6 +114,7 @@ record_view_read(uint32_t index, uint64_t now, struct record_view *view)
     uint64_t until = ended != 0 ? ended : now, last = LOAD(record->last_end);
     unsigned flags = LOAD(record->flags);
 
+    view->now = now;
     view->index = index;
     view->loop_id = LOAD(record->loop_id);
     view->parent = LOAD(record->parent);
@@ -138,7 +139,7 @@ record_view_read(uint32_t index, uint64_t now, struct record_view *view)
     view->coroutine = LOAD(record->coroutine);
     view->waiting_on = LOAD(record->waiting_on);
     view->exception = LOAD(record->exception);
-    view->at_stale = ended == 0 && view->state != LOOPTOP_NEW &&
+    view->at_stale = view->state != LOOPTOP_NEW &&
                      LOAD(record->at_step) != (uint32_t)view->steps + (view->state == LOOPTOP_RUN);
     return still(record, view->id);
 }

@@ -13,6 +13,7 @@
 #include "looptop/protocol.h"
 
 struct record_view {
+    uint64_t now; /* ticks: what it is as of */
     uint64_t id, parent, steps;
     uint64_t age_ns, idle_ns, busy_ns, max_step_ns;
     int64_t ended_ns;  /* -1: lives */

@@ -145,6 +145,9 @@ report_lag(struct json_out *out, const struct loop *loop, uint64_t iteration_ns)
     struct histogram all;
     loops_lag_merge(loop, &all);
     uint64_t now = loop->history->lag_now_ns, probe = LOAD(loop->probe_sent);
+    uint64_t since = LOAD(loop->lag_max_ns); /* in the second that is not over yet */
+    if (since > now)
+        now = since;
     uint64_t probe_ns = probe != 0 ? ticks_since_ns(probe) : 0;
     if (probe_ns > now)
         now = probe_ns;

@@ -34,15 +34,21 @@ bucket_middle(unsigned index)
 }
 
 void
-histogram_add(struct histogram *h, uint64_t value)
+histogram_add_n(struct histogram *h, uint64_t value, uint32_t n)
 {
     uint32_t *count = &h->counts[bucket_of(value)];
-    uint32_t n = LOAD(*count);
-    uint32_t room = n != UINT32_MAX;
-    STORE(*count, n + room);
-    STORE(h->total, LOAD(h->total) + room);
-    if (value > LOAD(h->max))
+    uint32_t before = LOAD(*count);
+    uint32_t more = n < UINT32_MAX - before ? n : UINT32_MAX - before;
+    STORE(*count, before + more);
+    STORE(h->total, LOAD(h->total) + more);
+    if (n > 0 && value > LOAD(h->max))
         STORE(h->max, value);
+}
+
+void
+histogram_add(struct histogram *h, uint64_t value)
+{
+    histogram_add_n(h, value, 1);
 }
 
 void

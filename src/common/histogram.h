@@ -22,6 +22,9 @@ struct histogram {
 /* Counts a value. */
 void histogram_add(struct histogram *h, uint64_t value);
 
+/* Counts it n times. */
+void histogram_add_n(struct histogram *h, uint64_t value, uint32_t n);
+
 /* Adds all of from to h. */
 void histogram_merge(struct histogram *h, const struct histogram *from);
 

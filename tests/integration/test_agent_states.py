@@ -30,7 +30,7 @@ def fresh(client):
     """The rows by name, once none of their places is of an earlier step."""
     def look():
         rows = {row["name"]: row for row in client.rows()}
-        return rows if not any(row["flags"] & 1 for row in rows.values()) else None
+        return rows if not any(row["flags"] & 1 and row["ended_ns"] < 0 for row in rows.values()) else None
     return wait_for(look, what="fresh places")
 
 
@@ -236,3 +236,63 @@ asyncio.run(main())
         assert rows["waits"]["queued_ns"] >= rows["short"]["ended_ns"] > 0
         assert rows["waits"]["idle_ns"] - rows["waits"]["queued_ns"] > 150e6
         assert rows["short"]["queued_ns"] == -1
+
+
+BLOCKS = """
+import asyncio, sys, time
+import looptop
+
+async def main():
+    asyncio.current_task().set_name("blocks")
+    while True:
+        print("REST", flush=True)
+        await asyncio.sleep(0.7)
+        time.sleep(2.5)
+
+assert looptop.start()
+if sys.argv[1] == "uvloop":
+    import uvloop
+    uvloop.install()
+asyncio.run(main())
+"""
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def blocking(request, python):
+    if request.param == "uvloop":
+        python, reason = python_with(python, "uvloop")
+        if python is None:
+            pytest.skip(reason)
+    with Service.inline(python, BLOCKS, request.param) as service:
+        yield service
+
+
+def test_the_lag_now_is_that_of_a_block_just_over(blocking):
+    blocking.expect("REST")
+    client = blocking.client()
+    blocking.expect("REST")
+    over, answers = time.monotonic(), []
+    while time.monotonic() < over + 0.5:
+        lag = client.call("loops")["loops"][0]["lag_ns"]["now"]
+        if time.monotonic() < over + 0.5:
+            answers.append(lag)
+    assert all(lag > 2e9 for lag in answers), answers
+
+
+def test_the_busy_share_counts_the_step_under_way(blocking):
+    client = blocking.client()
+    client.call("subscribe", interval_ns=1000000000)
+    for _ in range(3):
+        blocking.expect("REST")
+
+    def steps():
+        while True:
+            row = client.row("blocks")
+            yield row["state"] == "run" and row["idle_ns"] > 1e9, row["busy_pct"]
+    shares = []
+    for late, share in steps():
+        if late:
+            shares.append(share)
+        elif shares:
+            break
+    assert all(share > 60 for share in shares), shares

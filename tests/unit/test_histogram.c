@@ -164,10 +164,30 @@ test_full_buckets_do_not_wrap(void **state)
     assert_int_equal(histogram_quantile(&h, 0.99), 3);
 }
 
+static void
+test_counts_one_value_many_times(void **state)
+{
+    static struct histogram one, many;
+
+    (void)state;
+    histogram_clear(&one);
+    histogram_clear(&many);
+    for (int i = 0; i < 1000; i++)
+        histogram_add(&one, 70000);
+    histogram_add_n(&many, 70000, 1000);
+    histogram_add_n(&many, 1 << 30, 0); /* none */
+    assert_memory_equal(&one, &many, sizeof one);
+    histogram_add_n(&many, 70000, UINT32_MAX);
+    assert_int_equal(many.total, UINT32_MAX); /* full */
+    histogram_add(&many, 5);
+    assert_int_equal(histogram_quantile(&many, 0), 5);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_counts_one_value_many_times),
         cmocka_unit_test(test_empty),
         cmocka_unit_test(test_one_value_at_each_magnitude),
         cmocka_unit_test(test_small_values_are_exact),
