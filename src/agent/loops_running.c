@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "agent/gil.h"
+#include "agent/paths.h"
 #include "agent/ticks.h"
 #include "agent/uv.h"
 
@@ -36,13 +37,42 @@ loops_exit(void)
     Py_CLEAR(get_running_loop);
 }
 
-/* The thread's name as the kernel knows it; Python names the main thread after the program. */
+/* What threading has for the calling thread; borrowed, or NULL. */
+static PyObject *
+threading_thread(PyObject *active)
+{
+    PyObject *key, *thread;
+    unsigned long own = PyThread_get_thread_ident();
+    for (Py_ssize_t at = 0; PyDict_Next(active, &at, &key, &thread);)
+        if (PyLong_CheckExact(key) && PyLong_AsUnsignedLong(key) == own)
+            return thread;
+    return NULL;
+}
+
+/* The thread's name as threading knows it. */
+static bool
+threading_name(char *out, size_t size)
+{
+    PyObject *active = cpy_lookup("threading", "_active");
+    PyObject *thread =
+        active != NULL && PyDict_CheckExact(active) ? threading_thread(active) : NULL;
+    PyObject *name = thread != NULL ? cpy_instance_get(thread, "_name") : NULL;
+    bool known = name != NULL && PyUnicode_Check(name) && PyUnicode_GET_LENGTH(name) > 0;
+    if (known)
+        (void)paths_unicode(name, out, size);
+    Py_XDECREF(active);
+    PyErr_Clear();
+    return known;
+}
+
+/* … or as the kernel does; Python names the main thread after the program. */
 static void
 name_thread(struct loop *loop)
 {
     STORE(loop->tid, (pid_t)syscall(SYS_gettid));
     char name[sizeof loop->thread] = "MainThread";
-    if (loop->tid != getpid() && pthread_getname_np(pthread_self(), name, sizeof name) != 0)
+    if (!threading_name(name, sizeof name) && loop->tid != getpid() &&
+        pthread_getname_np(pthread_self(), name, sizeof name) != 0)
         (void)snprintf(name, sizeof name, "thread");
     atomic_text_set(loop->thread, sizeof loop->thread, name);
 }

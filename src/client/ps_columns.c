@@ -57,7 +57,7 @@ cell_id(const struct task_row *row, char out[OUT_CELL_MAX])
 static void
 cell_name(const struct task_row *row, char out[OUT_CELL_MAX])
 {
-    put(out, row->name);
+    put(out, row->name[0] ? row->name : NULL);
 }
 
 static void

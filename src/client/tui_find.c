@@ -57,7 +57,8 @@ tui_find_place(struct tui *tui, const struct cJSON *result)
     if (place < 0)
         place = tui->find.step > 0 ? -1 : 0; /* the cursor's task ended meanwhile */
     if (count <= (place >= 0)) {
-        model_note(&tui->model, NOTE_WARNING, "no other task matches  %s", tui->find.text);
+        model_note(&tui->model, NOTE_WARNING, "no %stask matches %s", count > 0 ? "other " : "",
+            tui->find.text);
         return;
     }
     int64_t next = place + tui->find.step;

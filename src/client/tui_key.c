@@ -128,10 +128,18 @@ close_detail(struct tui *tui)
 }
 
 static void
+close_popup(struct tui *tui)
+{
+    if (tui->parts.popup.ops == &cancel_view)
+        model_note(&tui->model, NOTE_INFO, "nothing was cancelled");
+    view_close(&tui->parts.popup);
+}
+
+static void
 go_back(struct tui *tui)
 {
     if (tui->parts.popup.ops)
-        view_close(&tui->parts.popup);
+        close_popup(tui);
     else if (tui->parts.detail.ops)
         close_detail(tui);
     else if (tui->model.query.filter && !model_unreachable(&tui->model))

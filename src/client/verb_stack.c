@@ -258,17 +258,19 @@ json_frame(struct json_out *out, pid_t pid, const struct stack_frame *frame)
 }
 
 static void
-put_json(struct buf *buf, pid_t pid, const struct conn_hello *hello, const struct stack *stack,
-    bool user)
+put_json(struct buf *buf, pid_t pid, struct conn *conn, const struct stack *stack, bool user)
 {
+    struct task_page page = {0};
+    bool known = fetch_row(conn, stack->id, &page);
     struct json_out out;
     uint64_t left_out = 0;
 
     json_out_init(&out, buf);
     json_out_object(&out);
-    ps_json_process(&out, pid, hello);
+    ps_json_process(&out, pid, conn_hello(conn));
     json_out_kv_uint(&out, "id", stack->id);
     json_out_kv_string(&out, "state", state_names[stack->state]);
+    json_out_kv_string(&out, "exception", known ? page.rows[0].exception : NULL);
     json_out_kv_bool(&out, "complete", stack->complete);
     json_out_kv_string(&out, "reason", stack->reason);
     json_out_kv_string(&out, "awaits", stack->awaits);
@@ -285,6 +287,7 @@ put_json(struct buf *buf, pid_t pid, const struct conn_hello *hello, const struc
     json_out_array_end(&out);
     json_out_kv_uint(&out, "left_out", left_out);
     json_out_object_end(&out);
+    task_page_done(&page);
     (void)buf_puts(buf, "\n");
 }
 
@@ -325,7 +328,7 @@ show(pid_t pid, struct conn *conn, uint64_t id, const struct stack_request *requ
         return verb_misread("stack", r);
     buf_init(&buf, OUT_MAX);
     if (request->json) {
-        put_json(&buf, pid, conn_hello(conn), &stack, request->user);
+        put_json(&buf, pid, conn, &stack, request->user);
     } else {
         put_title(&buf, conn, &stack);
         put_text(&buf, pid, &stack, request->user);

@@ -134,14 +134,14 @@ run(const struct verb *verb, int argc, char **argv)
     }
     if (c == 0)
         return status;
-    if (!request.batch && (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)))
-        return verb_misused(verb, "the full screen needs a terminal: use --batch without one");
     if (request.batch)
         status = check_theme(request.tui.theme);
     if (status == VERB_DONE)
         status = verb_open_only(verb, argc, argv, &request.tui.pid, &conn);
     if (status != VERB_DONE)
         return status;
+    if (!request.batch && (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)))
+        return verb_misused(verb, "the full screen needs a terminal: use --batch without one");
     if (request.list.limit == 0)
         request.list.limit = BATCH_LIMIT;
     if (request.batch)

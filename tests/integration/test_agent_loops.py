@@ -291,3 +291,21 @@ sys.stdin.readline()
         wait_for(lambda: client.call("status")["hooks"]["state"] == "active")
         service.tell()
         assert service.wait() == 0
+
+
+def test_a_loop_tells_its_thread_as_threading_does(python):
+    with Service.inline(python, """
+import asyncio, sys, threading
+import looptop
+assert looptop.start()
+
+async def rest():
+    await asyncio.sleep(3600)
+threading.Thread(target=lambda: asyncio.run(rest()), name="side-thread", daemon=True).start()
+print("READY", flush=True)
+asyncio.run(rest())
+""") as service:
+        service.expect("READY")
+        client = service.client()
+        wait_for(lambda: {loop["thread"]["name"] for loop in client.call("loops")["loops"]} == {
+            "MainThread", "side-thread"})

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Stacks of tasks: every kind of chain, every kind of local, and nothing of the application's run."""
 
+import json
 import os
 import re
 import subprocess
@@ -564,3 +565,8 @@ def fill():
     assert re.fullmatch(r"task \d+  failed  doomed  age \S+  ended \S+ ago  steps 2", title), title
     assert created.startswith("created at ")
     assert re.fullmatch(r"failed with KeyError; last seen at \S+:\d+ fails", end), end
+
+    def said(*arguments):
+        return subprocess.run([LOOPTOP, *arguments], env=environ, capture_output=True, text=True, timeout=60).stdout
+    assert json.loads(said("stack", "--json", str(service.pid), str(row["id"])))["exception"] == "KeyError"
+    assert "gone: it had ended already" in said("cancel", str(service.pid), str(row["id"]))

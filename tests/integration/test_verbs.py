@@ -144,8 +144,8 @@ def test_help_of_a_verb(verb):
     (["cancel", "1", "2", "--wait", "soon"], ["soon"]),
     (["cancel", "1", "2", "--message", "x" * 300], ["message"]),
     (["cancel", "1", "--match", "age>1"], ["--yes"]),
-    (["top", "1"], ["--batch"]),
-    (["1"], ["--batch"]),
+    (["top", "1x"], ["'1x'"]),
+    (["0"], ["'0'"]),
     (["top", "-b", "-n", "0", "1"], ["'0'"]),
     (["top", "-b", "-d", "0.01", "1"], ["0.1s"]),
     (["top", "-b", "--color", "pink", "1"], ["pink"]),
@@ -156,6 +156,13 @@ def test_help_of_a_verb(verb):
 ])
 def test_wrong_usage(arguments, words):
     assert_says(looptop(*arguments), 2, *words)
+
+
+@pytest.mark.parametrize("verb", [[], ["top"]])
+def test_the_full_screen_needs_a_terminal(start, verb):
+    """Which is said of a process that could be shown there."""
+    assert_says(looptop(*verb, start().pid), 2, "--batch")
+    assert_says(looptop(*verb, "4194303"), 3, "no process")
 
 
 def test_each_wrong_line_of_a_theme_is_told(start, tmp_path):

@@ -47,6 +47,7 @@ def test_left(shop):
             for key in keys:
                 term.keys(key)
             term.wait_gone("Cancel 1 task")
+            term.wait("nothing was cancelled")
         term.keys("F9")
         term.wait("Cancel 1 task")
         term.keys("n")

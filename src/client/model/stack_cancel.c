@@ -97,7 +97,8 @@ cancel_describe(const struct cancel_result *result, char *out, size_t size)
             *reason ? ": " : "", reason);
         break;
     case LOOPTOP_OUTCOME_GONE:
-        (void)snprintf(line, sizeof(line), "no such task, or it had ended before");
+        (void)snprintf(line, sizeof(line), "gone: %s",
+            *reason ? reason : "no such task, or it had ended before");
         break;
     case LOOPTOP_OUTCOME_REFUSED:
     case LOOPTOP_OUTCOMES:

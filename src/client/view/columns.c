@@ -283,7 +283,7 @@ columns_cell(const struct model *model, const struct task_row *row, int column, 
 
     switch (columns_key(column)) {
     case LOOPTOP_COL_NAME:
-        cell_text(&cell, row->name);
+        cell_text(&cell, row->name[0] ? row->name : NULL);
         if (row->state == LOOPTOP_RUN && row->idle_ns >= MODEL_ERROR_NS)
             cell.role = ROLE_ERROR;
         break;

@@ -145,7 +145,8 @@ draw_title(const struct model *model, struct surface *surface, struct rect line)
     surface_fill(surface, line, ROLE_DEFAULT, NULL);
     strip_add(&strip, 0, "", ROLE_HEADER_NAME, "Task %llu", (unsigned long long)model->detail.id);
     if (row) {
-        strip_add(&strip, 2, "", ROLE_HEADER_NAME, "\"%s\"", row->name);
+        if (row->name[0])
+            strip_add(&strip, 2, "", ROLE_HEADER_NAME, "\"%s\"", row->name);
         if (model->detail.gone)
             strip_add(&strip, 1, "", ROLE_WARNING, "gone; last seen:");
         strip_add(&strip, 1, "", words_state_role(row->state), "%s %s", words_state(row->state),
@@ -162,15 +163,16 @@ draw_title(const struct model *model, struct surface *surface, struct rect line)
 static void
 born_words(const struct model *model, const struct task_row *row, char *out, size_t size)
 {
-    time_t born = (time_t)(model->now_s - (double)row->age_ns / 1e9);
+    double as_of = model->detail.page.time_s > 0 ? model->detail.page.time_s : model->now_s;
+    double ago_ns = (double)row->age_ns + (row->ended_ns > 0 ? (double)row->ended_ns : 0);
+    time_t born = (time_t)(as_of - ago_ns / 1e9);
     char figure[FMT_SIZE], clock[32] = "";
     struct tm tm;
 
     if (row->age_exact && localtime_r(&born, &tm))
-        strftime(
-            clock, sizeof clock, row->age_ns < 86400000000000ull ? "%H:%M:%S" : "%F %H:%M", &tm);
+        strftime(clock, sizeof clock, ago_ns < 86400e9 ? "%H:%M:%S" : "%F %H:%M", &tm);
     snprintf(out, size, "%s%s%s ago", clock, row->age_exact ? "  " : "more than ",
-        fmt_duration(figure, (double)row->age_ns));
+        fmt_duration(figure, ago_ns));
 }
 
 static void

@@ -189,8 +189,10 @@ describe_running(const struct model *model, uint64_t id, char *out, size_t size)
         return;
     }
     words_site(site, sizeof site, row->at, false);
-    snprintf(out, size, "by task %llu \"%s\"  %s%s", (unsigned long long)id, row->name,
-        row->at ? "last seen at " : "",
+    /* a name is not read while C code holds the GIL */
+    const char *quote = row->name[0] ? "\"" : "";
+    snprintf(out, size, "by task %llu %s%s%s%s%s%s", (unsigned long long)id, quote, row->name,
+        quote, row->name[0] ? "  " : "", row->at ? "last seen at " : "",
         row->at          ? site
         : row->coroutine ? row->coroutine
                          : "");
