@@ -286,6 +286,9 @@ detail(void **state)
     model.detail.asked_ns = FIXTURE_NOW_NS - 900000000;
     model.status.gil_waiting_ns = 900000000;
     check("detail-pending", &model, 80, 24, false, NULL);
+    model.detail.asked_ns = 0;
+    model.paused = true;
+    check("detail-paused", &model, 80, 24, false, NULL);
     model_done(&model);
 }
 

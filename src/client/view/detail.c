@@ -53,6 +53,9 @@ draw_pending(const struct model *model, struct surface *surface, struct rect are
         surface_printf(surface, area.x, area.y, ROLE_WARNING, "%s waiting for the stack for %s%s",
             words_spinner(model->now_ns), fmt_duration(figure, (double)waited),
             model->status.gil_waiting_ns > 0 ? ": the GIL is held" : "");
+    else if (!detail->have_stack && model->paused)
+        surface_put(
+            surface, area.x, area.y, ROLE_WARNING, "paused: Z goes on, and reads the stack");
     else if (!detail->have_stack)
         surface_put(surface, area.x, area.y, ROLE_DIM, "reading the stack…");
 }
