@@ -197,6 +197,11 @@ json_out_string(struct json_out *out, const char *text)
 static char *
 put_digits(char *p, uint64_t value)
 {
+    /* most values of a row: -1, 0, an index, a bit */
+    if (value < 10) {
+        *p = (char)('0' + value);
+        return p + 1;
+    }
     char digits[20];
     char *d = digits + sizeof(digits);
     while (value >= 100) {
