@@ -279,20 +279,36 @@ def test_the_lag_now_is_that_of_a_block_just_over(blocking):
     assert all(lag > 2e9 for lag in answers), answers
 
 
-def test_the_busy_share_counts_the_step_under_way(blocking):
-    client = blocking.client()
-    client.call("subscribe", interval_ns=1000000000)
-    for _ in range(3):
-        blocking.expect("REST")
+def test_the_busy_share_counts_the_step_under_way(python):
+    """Also before the second of it is over: a block that begins right after the agent's look."""
+    with Service.inline(python, """
+import asyncio, sys, time
+import looptop
 
-    def steps():
-        while True:
-            row = client.row("blocks")
-            yield row["state"] == "run" and row["idle_ns"] > 1e9, row["busy_pct"]
-    shares = []
-    for late, share in steps():
-        if late:
-            shares.append(share)
-        elif shares:
-            break
-    assert all(share > 60 for share in shares), shares
+async def main():
+    asyncio.current_task().set_name("blocks")
+    while await asyncio.to_thread(sys.stdin.readline):
+        time.sleep(1.5)
+
+assert looptop.start()
+asyncio.run(main())
+""") as service:
+        client = service.client()
+        client.call("subscribe", interval_ns=1000000000)
+
+        def looks():
+            return len(client.call("loops", history=True)["loops"][0]["history"]["busy_pct"])
+
+        def shares():
+            client.wait_row("blocks", state="wait")
+            before = looks()
+            wait_for(lambda: looks() >= before + 3)
+            service.tell()
+            row, found = client.wait_row("blocks", state="run"), []
+            while row["state"] == "run":
+                if 0.6e9 < row["idle_ns"] < 0.9e9:
+                    found.append(row["busy_pct"])
+                row = client.row("blocks")
+            return found
+        found = wait_for(shares)  # none where the machine slept meanwhile
+        assert all(share > 50 for share in found), found
