@@ -16,8 +16,6 @@
 #include "common/clock.h"
 #include "looptop/limits.h"
 
-#define CENSUS_AGE_NS 100000000ull
-
 static const char *const column_names[LOOPTOP_COLUMNS] = LOOPTOP_COLUMN_NAMES;
 
 struct list_query *
@@ -122,30 +120,6 @@ list_query_parse(
     else
         *ret_query = query;
     return rc;
-}
-
-const struct list_census *
-list_census(void)
-{
-    static struct list_census census;
-    static uint64_t made_ns;
-    uint64_t now_ns = clock_monotonic_ns(), now = ticks_now(), id;
-    if (made_ns != 0 && now_ns - made_ns < CENSUS_AGE_NS)
-        return &census;
-    made_ns = now_ns;
-    memset(&census, 0, sizeof census);
-    uint32_t high = LOAD(table_high), loop;
-    enum looptop_state state;
-    for (uint32_t i = 1; i < high; i++) {
-        if (!record_view_state(i, now, &id, &state, &loop))
-            continue;
-        census.by_state[state]++;
-        if (state < LOOPTOP_DONE) {
-            census.live++;
-            census.by_loop[loop]++;
-        }
-    }
-    return &census;
 }
 
 static void
