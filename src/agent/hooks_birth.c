@@ -21,28 +21,45 @@ static PyObject *eager_start, *name_keyword; /* strong: keywords of Task */
 static PyObject *skip[SKIPS_MAX];
 static size_t skips;
 
+/* N of a name "Task-N"; 0: it is another one. In place: most tasks have such a name. */
+static uint64_t
+number_of(PyObject *name)
+{
+    if (!PyUnicode_CheckExact(name) || !PyUnicode_IS_COMPACT_ASCII(name))
+        return 0;
+    const char *text = PyUnicode_DATA(name);
+    Py_ssize_t len = PyUnicode_GET_LENGTH(name);
+    if (len < 6 || len > 23 || memcmp(text, "Task-", 5) != 0 || text[5] == '0')
+        return 0;
+    uint64_t number = 0;
+    for (Py_ssize_t i = 5; i < len; i++) {
+        unsigned digit = (unsigned char)text[i] - (unsigned)'0';
+        if (digit > 9)
+            return 0;
+        number = number * 10 + digit;
+    }
+    return number;
+}
+
+static __attribute__((noinline)) void
+set_text(struct record *record, PyObject *name)
+{
+    char text[LOOPTOP_NAME_MAX];
+    size_t len = name != NULL && PyUnicode_Check(name) ? paths_unicode(name, text, sizeof text) : 0;
+    text[len] = '\0';
+    for (size_t i = 0; i <= len; i++)
+        STORE(record->name[i], text[i]);
+}
+
 /* "Task-N" as its number, anything else as text. */
 void
 hooks_set_name(struct record *record, PyObject *name)
 {
-    char text[LOOPTOP_NAME_MAX];
     uint64_t number = 0;
-    if (name != NULL && PyLong_CheckExact(name)) {
-        STORE(record->name_number, cpy_int_number(name));
-        return;
-    }
-    size_t len = name != NULL && PyUnicode_Check(name) ? paths_unicode(name, text, sizeof text) : 0;
-    bool plain = len > 5 && len < 24 && memcmp(text, "Task-", 5) == 0 && text[5] != '0';
-    for (size_t i = 5; plain && i < len; i++) {
-        plain = text[i] >= '0' && text[i] <= '9';
-        number = number * 10 + (uint64_t)(text[i] - '0');
-    }
-    if (!plain) {
-        number = 0;
-        text[len] = '\0';
-        for (size_t i = 0; i <= len; i++)
-            STORE(record->name[i], text[i]);
-    }
+    if (name != NULL)
+        number = PyLong_CheckExact(name) ? cpy_int_number(name) : number_of(name);
+    if (number == 0)
+        set_text(record, name);
     STORE(record->name_number, number);
 }
 
