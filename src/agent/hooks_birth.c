@@ -13,10 +13,12 @@
 #include "agent/ticks.h"
 
 #define SKIPS_MAX 8
+#define USUAL 3
 
 bool hooks_place_unknown;
 
-static PyObject *eager_start, *name_keyword; /* strong: keywords of Task */
+/* strong: keywords of Task; the usual ones are those of BaseEventLoop.create_task */
+static PyObject *eager_start, *usual[USUAL];
 /* strong: globals of asyncio modules that create tasks for others */
 static PyObject *skip[SKIPS_MAX];
 static size_t skips;
@@ -134,34 +136,72 @@ hooks_record_unseen(PyObject *task)
     return record;
 }
 
-/* The birth as far as it is known before Task's own __init__ has run. */
-struct record *
-hooks_birth(PyObject *task)
+static __attribute__((noinline)) void
+count_untracked(void)
 {
-    uint32_t *pad = cpy_task_pad(task);
-    struct record *record = table_new(task);
-    struct cpy_place place;
+    ADD(table_counts.untracked, 1);
+}
 
-    ADD(table_counts.created, 1);
-    if (record == NULL) {
-        ADD(table_counts.untracked, 1);
-        return NULL;
-    }
-    *pad = table_index(record);
-    STORE(record->born, ticks_now());
-    STORE(record->last_end, record->born);
+/* What is known at a birth beside the task object. */
+static inline __attribute__((always_inline)) void
+note_birth(struct record *record)
+{
+    struct cpy_place place;
     if (loops_thread.current != 0)
         STORE(record->parent, LOAD(table_records[loops_thread.current].id));
     if (cpy_caller(skip, skips, &place))
         STORE(record->created_at, paths_site(&place));
+}
+
+struct record *
+hooks_birth_begin(PyObject *task)
+{
+    struct record *record = table_new(task);
+    ADD(table_counts.created, 1);
+    if (record == NULL) {
+        count_untracked();
+        return NULL;
+    }
+    *cpy_task_pad(task) = table_index(record);
+    STORE(record->born, ticks_now());
+    STORE(record->last_end, record->born);
+    note_birth(record);
     return record;
+}
+
+/* Its own __init__ let others see it: its step was called there, or the walk met it. */
+static __attribute__((noinline)) void
+birth_seen(struct record *record)
+{
+    ADD(table_counts.created, 1);
+    STORE(record->flags, (uint16_t)(record->flags & ~(unsigned)RECORD_AGE_INEXACT));
+    note_birth(record);
+}
+
+void
+hooks_birth(PyObject *task)
+{
+    struct record *record = table_find(*cpy_task_pad(task), task);
+    if (__builtin_expect(record != NULL, 0)) {
+        birth_seen(record);
+        return;
+    }
+    if (__builtin_expect(cpy_task_state(task) != CPY_PENDING, 0)) {
+        ADD(table_counts.created, 1); /* it lived and ended there */
+        return;
+    }
+    record = hooks_birth_begin(task);
+    if (record == NULL)
+        return;
+    STORE(record->woken, record->born); /* the last that __init__ does is to queue it */
+    hooks_read_task(record, task);
 }
 
 /* Whether the keywords ask for an eager start. */
 bool
 hooks_asks_eager(PyObject *kwargs)
 {
-    if (kwargs == NULL || !cpy_dict_may_have(kwargs, eager_start))
+    if (kwargs == NULL || cpy_dict_has_only(kwargs, usual, USUAL))
         return false;
     PyObject *value = cpy_dict_find(kwargs, eager_start);
     if (value == NULL || value == Py_False || value == Py_None)
@@ -173,7 +213,7 @@ void
 hooks_read_arguments(struct record *record, PyObject *args, PyObject *kwargs)
 {
     PyObject *coro = PyTuple_GET_SIZE(args) > 0 ? PyTuple_GET_ITEM(args, 0) : NULL;
-    PyObject *name = kwargs != NULL ? cpy_dict_find(kwargs, name_keyword) : NULL;
+    PyObject *name = kwargs != NULL ? cpy_dict_find(kwargs, usual[0]) : NULL;
     struct loop *loop = loops_current();
     if (coro != NULL)
         STORE(record->coroutine, paths_coroutine(coro));
@@ -215,8 +255,10 @@ int
 hooks_birth_prepare(void)
 {
     eager_start = PyUnicode_InternFromString("eager_start");
-    name_keyword = PyUnicode_InternFromString("name");
+    usual[0] = PyUnicode_InternFromString("name");
+    usual[1] = PyUnicode_InternFromString("loop");
+    usual[2] = PyUnicode_InternFromString("context");
     PyErr_Clear();
     find_skips();
-    return eager_start != NULL && name_keyword != NULL ? 0 : -ENOMEM;
+    return eager_start != NULL && usual[0] != NULL ? 0 : -ENOMEM;
 }

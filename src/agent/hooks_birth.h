@@ -10,11 +10,14 @@
 /* Names and modules looked for. 0, -ENOMEM. Once. */
 int hooks_birth_prepare(void);
 
+/* A task was made: its __init__ has run, but no step. */
+void hooks_birth(PyObject *task);
+
 /*
- * A record for a task that is being made, as far as it is known before Task's own __init__ has run;
- * NULL where the table is full.
+ * The record of a task whose __init__ will run its first step, as far as it is known before; NULL
+ * where the table is full.
  */
-struct record *hooks_birth(PyObject *task);
+struct record *hooks_birth_begin(PyObject *task);
 
 /* What stands in the task object: name, coroutine, loop. */
 void hooks_read_task(struct record *record, PyObject *task);

@@ -177,13 +177,15 @@ step_end(struct step *step)
         STORE(record->at_step, (uint32_t)record->steps - 1); /* read while it ran, if at all */
 }
 
-static int
+/* Its first step runs in its __init__: what is known before is noted before. */
+static __attribute__((noinline)) int
 init_eager(PyObject *self, PyObject *args, PyObject *kwargs)
 {
     struct step step;
-    struct record *own = table_find(*cpy_task_pad(self), self);
-    if (own != NULL)
-        hooks_read_arguments(own, args, kwargs);
+    struct record *record = hooks_birth_begin(self);
+    uint64_t id = record != NULL ? record->id : 0;
+    if (record != NULL)
+        hooks_read_arguments(record, args, kwargs);
     step_begin(&step, self);
     int rc = stock_init(self, args, kwargs);
     if (rc == 0 && step.record != NULL && step.record->task == self)
@@ -197,28 +199,25 @@ init_eager(PyObject *self, PyObject *args, PyObject *kwargs)
     loops_thread.nested += step.nested;
     STORE(step.loop->running, step.outer);
     STORE(step.loop->step_start, step.outer_start);
+    if (rc == 0)
+        return rc;
+    ADD(table_counts.created, -1ull);
+    if (record != NULL && record->id == id && record->task == self)
+        table_drop(record);
     return rc;
 }
 
 static int
 hook_init(PyObject *self, PyObject *args, PyObject *kwargs)
 {
-    if (!hooks_on())
+    /* called once more: no birth */
+    if (!hooks_on() || table_find(*cpy_task_pad(self), self) != NULL)
         return stock_init(self, args, kwargs);
-    if (table_find(*cpy_task_pad(self), self) != NULL)
-        return stock_init(self, args, kwargs); /* called once more: no birth */
-    struct record *record = hooks_birth(self);
-    uint64_t id = record != NULL ? record->id : 0;
-    bool eager = hooks_asks_eager(kwargs);
-    int rc = eager ? init_eager(self, args, kwargs) : stock_init(self, args, kwargs);
-    if (rc < 0)
-        ADD(table_counts.created, -1ull);
-    if (record == NULL || record->id != id || record->task != self)
-        return rc;
-    if (rc < 0)
-        table_drop(record);
-    else if (!eager)
-        hooks_read_task(record, self);
+    if (hooks_asks_eager(kwargs))
+        return init_eager(self, args, kwargs);
+    int rc = stock_init(self, args, kwargs);
+    if (rc == 0 && LOAD(hooks_active))
+        hooks_birth(self);
     return rc;
 }
 
@@ -290,8 +289,6 @@ hooks_woken(PyObject *callback)
     if (index == loops_thread.current)
         STORE(record->woken,
             record->last_end); /* by itself, in its own step, whose end is the time */
-    else if (record->steps == 0 && record->flags == 0)
-        STORE(record->woken, record->born); /* by its birth, just now */
     else
         STORE(record->woken, ticks_now());
 }

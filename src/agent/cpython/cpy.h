@@ -296,21 +296,24 @@ cpy_dict_find(PyObject *dict, PyObject *key)
 }
 
 /*
- * Whether an interned key may be in a small dict; false is certain. Told by addresses, a fraction
- * of what a search costs.
+ * Whether all keys of a small dict are among a few interned ones; true is certain. Told by
+ * addresses, a fraction of what a search costs.
  */
 static inline bool
-cpy_dict_may_have(PyObject *dict, PyObject *key)
+cpy_dict_has_only(PyObject *dict, PyObject *const *among, size_t n)
 {
     PyDictKeysObject *keys = ((PyDictObject *)dict)->ma_keys;
     if (keys->dk_kind != DICT_KEYS_UNICODE)
-        return true;
+        return false;
     for (Py_ssize_t i = 0; i < keys->dk_nentries; i++) {
-        PyObject *other = DK_UNICODE_ENTRIES(keys)[i].me_key;
-        if (other != NULL && (other == key || !PyUnicode_CHECK_INTERNED(other)))
-            return true;
+        const PyObject *key = DK_UNICODE_ENTRIES(keys)[i].me_key;
+        size_t j = 0;
+        while (j < n && among[j] != key)
+            j++;
+        if (j == n)
+            return false;
     }
-    return false;
+    return true;
 }
 
 PyObject *cpy_dict_get(PyObject *dict, const char *name);
