@@ -85,7 +85,7 @@ werror := $(if $(filter 1,$(WERROR)),-Werror)
 CPPFLAGS_ALL := -D_GNU_SOURCE -Iinclude -Isrc $(CPPFLAGS)
 # every object can go into the agent: position-independent, hidden, TLS without calls
 CFLAGS_ALL = -std=c11 $(OPTIMIZE) $(FLAGS_OK) $(werror) -pthread -fPIC -fvisibility=hidden \
-	-ftls-model=initial-exec $(CFLAGS)
+	-ftls-model=initial-exec -fno-plt $(CFLAGS)
 LDFLAGS_ALL = $(LINK_OK) $(SANITIZE_LINK) -pthread $(LDFLAGS)
 client_defines := -DLOOPTOP_LIBDIR='"$(LIBDIR)"' -DLOOPTOP_DATADIR='"$(DATADIR)"'
 

@@ -17,6 +17,7 @@
 
 #include "agent/atomic.h"
 #include "common/hidden.h"
+#include "common/hot.h"
 
 #define GIL_RELEASE_MAX 256
 
@@ -41,7 +42,7 @@ void gil_release_drop(void);
 static inline void
 gil_release_turn(void)
 {
-    if (__builtin_expect(LOAD(gil_release_count) != 0, 0))
+    if (unlikely(LOAD(gil_release_count) != 0))
         gil_release_drop();
 }
 

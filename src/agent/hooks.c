@@ -7,13 +7,19 @@
 #include "agent/loops.h"
 #include "agent/paths.h"
 
-bool hooks_active;
-PyInterpreterState *hooks_interp;
+HOT_DATA bool hooks_active;
+HOT_DATA PyInterpreterState *hooks_interp;
 
 static PyInterpreterState *const unknown;
-PyInterpreterState *const *hooks_newest = &unknown;
+HOT_DATA PyInterpreterState *const *hooks_newest = &unknown;
 
 static bool installed;
+
+bool
+hooks_in_main(void)
+{
+    return PyInterpreterState_Get() == hooks_interp;
+}
 
 int
 hooks_replace_method(PyTypeObject *type, PyMethodDef *def)

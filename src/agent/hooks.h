@@ -14,6 +14,7 @@
 
 #include "agent/atomic.h"
 #include "common/hidden.h"
+#include "common/hot.h"
 
 struct record;
 
@@ -25,13 +26,15 @@ extern HIDDEN PyInterpreterState *const
 /* There are records whose place was not seen when their step ended. Atomic. */
 extern HIDDEN bool hooks_place_unknown;
 
+/* Whether the calling thread is in the main interpreter. */
+COLD bool hooks_in_main(void);
+
 /* Whether a hook has to note anything here. Where there is one interpreter it needs not be asked
  * for. */
 static inline bool
 hooks_on(void)
 {
-    return LOAD(hooks_active) &&
-           (LOAD(*hooks_newest) == hooks_interp || PyInterpreterState_Get() == hooks_interp);
+    return LOAD(hooks_active) && (likely(LOAD(*hooks_newest) == hooks_interp) || hooks_in_main());
 }
 
 /*
@@ -50,15 +53,16 @@ void hooks_switch(bool active);
  * had are left out and reported by their functions below. */
 int hooks_task_install(char *reason, size_t size);
 int hooks_loop_install(char *reason, size_t size);
+void hooks_methods_install(void);
 void hooks_handle_install(void);
 void hooks_wake_install(void);
 
 /* A uvloop loop was seen, of this class in C; the first time its call_soon is hooked too. */
 void hooks_wake_uvloop(PyTypeObject *type);
 
-/* What the step wrapper's call and the wakeup do, counted as a step. Hooks are on. */
-PyObject *hooks_call_step(PyObject *wrapper, PyObject *args, PyObject *kwargs);
-PyObject *hooks_call_wakeup(PyObject *task, PyObject *arg);
+/* What the step wrapper's call and the wakeup do, counted as a step. */
+PyObject *hooks_step(PyObject *wrapper, PyObject *args, PyObject *kwargs);
+PyObject *hooks_wakeup(PyObject *task, PyObject *arg);
 
 /* A task was queued to run. */
 void hooks_woken(PyObject *callback);

@@ -13,15 +13,14 @@
 #include "agent/ticks.h"
 
 #define SKIPS_MAX 8
-#define USUAL 3
+#define NAME 2 /* place among hooks_usual_keywords */
 
 bool hooks_place_unknown;
 
-/* strong: keywords of Task; the usual ones are those of BaseEventLoop.create_task */
-static PyObject *eager_start, *usual[USUAL];
+HOT_DATA PyObject *hooks_eager_start, *hooks_usual_keywords[3];
 /* strong: globals of asyncio modules that create tasks for others */
-static PyObject *skip[SKIPS_MAX];
-static size_t skips;
+static HOT_DATA PyObject *skip[SKIPS_MAX];
+static HOT_DATA size_t skips;
 
 /* N of a name "Task-N"; 0: it is another one. In place: most tasks have such a name. */
 static uint64_t
@@ -43,7 +42,7 @@ number_of(PyObject *name)
     return number;
 }
 
-static __attribute__((noinline)) void
+static COLD void
 set_text(struct record *record, PyObject *name)
 {
     char text[LOOPTOP_NAME_MAX];
@@ -54,13 +53,13 @@ set_text(struct record *record, PyObject *name)
 }
 
 /* "Task-N" as its number, anything else as text. */
-void
-hooks_set_name(struct record *record, PyObject *name)
+static HOT_INLINE void
+set_name(struct record *record, PyObject *name)
 {
     uint64_t number = 0;
-    if (name != NULL)
+    if (likely(name != NULL))
         number = PyLong_CheckExact(name) ? cpy_int_number(name) : number_of(name);
-    if (number == 0)
+    if (unlikely(number == 0))
         set_text(record, name);
     STORE(record->name_number, number);
 }
@@ -72,17 +71,34 @@ set_loop(struct record *record, const struct loop *loop)
     STORE(record->loop, (uint16_t)loops_index(loop));
 }
 
+static HOT_INLINE void
+read_loop(struct record *record, PyObject *task)
+{
+    PyObject *loop = cpy_task_field(task, cpy_layout.loop);
+    struct loop *entry = loops_thread.loop;
+    if (unlikely(loop == NULL))
+        entry = &loops[0];
+    else if (unlikely(entry == NULL || entry->object != loop))
+        entry = loops_of(loop);
+    set_loop(record, entry);
+}
+
+void
+hooks_set_name(struct record *record, PyObject *name)
+{
+    set_name(record, name);
+}
+
 /* What stands in the task object: name, coroutine, loop. */
 void
 hooks_read_task(struct record *record, PyObject *task)
 {
-    PyObject *loop = cpy_task_field(task, cpy_layout.loop);
-    hooks_set_name(record, cpy_task_field(task, cpy_layout.name));
     /* an eager task that has ended has none any more, and was asked before */
     PyObject *coro = cpy_task_field(task, cpy_layout.coro);
+    hooks_set_name(record, cpy_task_field(task, cpy_layout.name));
     if (coro != NULL)
         STORE(record->coroutine, paths_coroutine(coro));
-    set_loop(record, loop != NULL ? loops_of(loop) : &loops[0]);
+    read_loop(record, task);
 }
 
 /* A task that lived before it was seen: its state as far as it can be read. */
@@ -136,74 +152,99 @@ hooks_record_unseen(PyObject *task)
     return record;
 }
 
-static __attribute__((noinline)) void
+static COLD void
 count_untracked(void)
 {
     ADD(table_counts.untracked, 1);
 }
 
-/* What is known at a birth beside the task object. */
-static inline __attribute__((always_inline)) void
-note_birth(struct record *record)
+static HOT_INLINE void
+note_parent(struct record *record)
 {
-    struct cpy_place place;
     if (loops_thread.current != 0)
         STORE(record->parent, LOAD(table_records[loops_thread.current].id));
+}
+
+static void
+note_site(struct record *record)
+{
+    struct cpy_place place;
     if (cpy_caller(skip, skips, &place))
         STORE(record->created_at, paths_site(&place));
 }
 
-struct record *
-hooks_birth_begin(PyObject *task)
+static HOT_INLINE struct record *
+begin(PyObject *task)
 {
     struct record *record = table_new(task);
     ADD(table_counts.created, 1);
-    if (record == NULL) {
+    if (unlikely(record == NULL)) {
         count_untracked();
         return NULL;
     }
     *cpy_task_pad(task) = table_index(record);
     STORE(record->born, ticks_now());
     STORE(record->last_end, record->born);
-    note_birth(record);
+    note_parent(record);
+    return record;
+}
+
+struct record *
+hooks_birth_begin(PyObject *task)
+{
+    struct record *record = begin(task);
+    if (record != NULL)
+        note_site(record);
     return record;
 }
 
 /* Its own __init__ let others see it: its step was called there, or the walk met it. */
-static __attribute__((noinline)) void
+static COLD void
 birth_seen(struct record *record)
 {
     ADD(table_counts.created, 1);
     STORE(record->flags, (uint16_t)(record->flags & ~(unsigned)RECORD_AGE_INEXACT));
-    note_birth(record);
+    note_parent(record);
+    note_site(record);
 }
 
-void
-hooks_birth(PyObject *task)
+/* Such a task has a record, or has ended. */
+static bool
+was_seen(PyObject *task)
 {
     struct record *record = table_find(*cpy_task_pad(task), task);
-    if (__builtin_expect(record != NULL, 0)) {
+    if (likely(record == NULL && cpy_task_state(task) == CPY_PENDING))
+        return false;
+    if (record != NULL)
         birth_seen(record);
-        return;
-    }
-    if (__builtin_expect(cpy_task_state(task) != CPY_PENDING, 0)) {
-        ADD(table_counts.created, 1); /* it lived and ended there */
-        return;
-    }
-    record = hooks_birth_begin(task);
-    if (record == NULL)
-        return;
-    STORE(record->woken, record->born); /* the last that __init__ does is to queue it */
-    hooks_read_task(record, task);
+    else
+        ADD(table_counts.created, 1);
+    return true;
 }
 
-/* Whether the keywords ask for an eager start. */
+HOT_TEXT void
+hooks_birth(PyObject *task)
+{
+    struct cpy_place place;
+    if (unlikely(was_seen(task)))
+        return;
+    struct record *record = begin(task);
+    if (unlikely(record == NULL))
+        return;
+    STORE(record->woken, record->born); /* the last that __init__ does is to queue it */
+    PyObject *coro = cpy_task_field(task, cpy_layout.coro);
+    if (likely(cpy_caller(skip, skips, &place)))
+        paths_birth(record, &place, coro);
+    else
+        STORE(record->coroutine, paths_coroutine(coro));
+    set_name(record, cpy_task_field(task, cpy_layout.name));
+    read_loop(record, task);
+}
+
 bool
 hooks_asks_eager(PyObject *kwargs)
 {
-    if (kwargs == NULL || cpy_dict_has_only(kwargs, usual, USUAL))
-        return false;
-    PyObject *value = cpy_dict_find(kwargs, eager_start);
+    PyObject *value = cpy_dict_find(kwargs, hooks_eager_start);
     if (value == NULL || value == Py_False || value == Py_None)
         return false;
     return !PyLong_CheckExact(value) || cpy_int_bits(value) > 0;
@@ -213,7 +254,7 @@ void
 hooks_read_arguments(struct record *record, PyObject *args, PyObject *kwargs)
 {
     PyObject *coro = PyTuple_GET_SIZE(args) > 0 ? PyTuple_GET_ITEM(args, 0) : NULL;
-    PyObject *name = kwargs != NULL ? cpy_dict_find(kwargs, usual[0]) : NULL;
+    PyObject *name = kwargs != NULL ? cpy_dict_find(kwargs, hooks_usual_keywords[NAME]) : NULL;
     struct loop *loop = loops_current();
     if (coro != NULL)
         STORE(record->coroutine, paths_coroutine(coro));
@@ -254,11 +295,11 @@ find_skips(void)
 int
 hooks_birth_prepare(void)
 {
-    eager_start = PyUnicode_InternFromString("eager_start");
-    usual[0] = PyUnicode_InternFromString("name");
-    usual[1] = PyUnicode_InternFromString("loop");
-    usual[2] = PyUnicode_InternFromString("context");
+    hooks_eager_start = PyUnicode_InternFromString("eager_start");
+    hooks_usual_keywords[NAME] = PyUnicode_InternFromString("name");
+    hooks_usual_keywords[0] = PyUnicode_InternFromString("loop");
+    hooks_usual_keywords[1] = PyUnicode_InternFromString("context");
     PyErr_Clear();
     find_skips();
-    return eager_start != NULL && usual[0] != NULL ? 0 : -ENOMEM;
+    return hooks_eager_start != NULL && hooks_usual_keywords[NAME] != NULL ? 0 : -ENOMEM;
 }

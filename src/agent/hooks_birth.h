@@ -31,8 +31,19 @@ void hooks_read_arguments(struct record *record, PyObject *args, PyObject *kwarg
 /* A name as Task keeps it: "Task-N" as its number, anything else as text. */
 void hooks_set_name(struct record *record, PyObject *name);
 
-/* Whether the keywords of Task ask for an eager start. */
-bool hooks_asks_eager(PyObject *kwargs);
+/* Keywords of Task: the one that asks for an eager start, and those that create_task gives it
+ * beside. Strong. */
+extern HIDDEN PyObject *hooks_eager_start, *hooks_usual_keywords[3];
+
+/* Whether the keywords of Task ask for an eager start, and whether they may. */
+COLD bool hooks_asks_eager(PyObject *kwargs);
+
+static inline bool
+hooks_may_ask_eager(PyObject *kwargs)
+{
+    return CPY_CAN_BE_EAGER && kwargs != NULL &&
+           !cpy_dict_lacks(kwargs, hooks_eager_start, hooks_usual_keywords);
+}
 
 /* Whether Task.__init__ has run the first step. */
 bool hooks_did_start(PyObject *task);
@@ -45,7 +56,7 @@ static inline struct record *
 hooks_record(PyObject *task)
 {
     struct record *record = table_find(*cpy_task_pad(task), task);
-    return __builtin_expect(record != NULL, 1) ? record : hooks_record_unseen(task);
+    return likely(record != NULL) ? record : hooks_record_unseen(task);
 }
 
 #endif

@@ -134,8 +134,8 @@ call(PyObject *callback, PyObject *args)
     if (loop != NULL)
         ADD(loop->callbacks, 1);
     if (task != NULL)
-        return wakeup ? hooks_call_wakeup(task, PyTuple_GET_ITEM(args, 0))
-                      : hooks_call_step(callback, NULL, NULL);
+        return wakeup ? hooks_wakeup(task, PyTuple_GET_ITEM(args, 0))
+                      : hooks_step(callback, NULL, NULL);
     loops_thread.callbacks++;
     PyObject *result = PyObject_Vectorcall(callback, &PyTuple_GET_ITEM(args, 0), (size_t)n, NULL);
     loops_thread.callbacks--;

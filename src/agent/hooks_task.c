@@ -27,24 +27,25 @@
  * lags, and a step that long among the largest, beside the probe */
 #define LONG_NS 1000000
 
-static ternaryfunc stock_step;
-static PyCFunction stock_wakeup;
+static HOT_DATA ternaryfunc stock_step;
+static HOT_DATA PyCFunction stock_wakeup;
 
-static initproc stock_init;
-static destructor stock_dealloc;
-static PyMethodDef *cancel_def, *uncancel_def, *set_name_def;
-static PyCFunction stock_cancel, stock_uncancel, stock_set_name;
-static uint64_t long_time; /* ticks */
+static HOT_DATA initproc stock_init;
+static HOT_DATA destructor stock_dealloc;
+static HOT_DATA uint64_t long_time; /* ticks */
 
 /* Of a function without an array there is nothing to guard, of a struct that is set before it is
  * read nothing to clear. */
 #if __has_attribute(no_stack_protector) && __has_attribute(uninitialized)
-#define HOT __attribute__((no_stack_protector))
+#define HOT HOT_TEXT __attribute__((no_stack_protector))
 #define ALL_SET __attribute__((uninitialized))
 #else
-#define HOT
+#define HOT HOT_TEXT
 #define ALL_SET
 #endif
+
+/* The compiler keeps the addresses of fields over the call, on the stack; it is shorter to add. */
+#define FORGET(pointer) __asm__("" : "+r"(pointer))
 
 /* One step of a task between step_begin and step_end, which are the hot path: all of it in
  * registers. */
@@ -60,29 +61,32 @@ struct step {
 };
 
 /* A step in a thread that runs no loop, as far as asyncio knows: somebody calls it by hand. */
-static __attribute__((noinline)) struct loop *
+static COLD struct loop *
 loop_of_task(const struct record *record)
 {
-    struct loop *loop = &loops[record != NULL ? record->loop : 0];
-    return record != NULL && (uint32_t)loop->id == record->loop_id ? loop : &loops[0];
+    struct loop *loop = &loops[record->loop];
+    return (uint32_t)loop->id == record->loop_id ? loop : &loops[0];
 }
 
-static inline __attribute__((always_inline)) void
+static HOT_INLINE void
 step_begin(struct step *step, PyObject *task)
 {
     population_leave(task);
-    struct record *record = hooks_record(task);
+    uint32_t index = *cpy_task_pad(task);
+    struct record *record = table_find(index, task);
+    if (unlikely(record == NULL)) {
+        /* not seen before; the first record, which is never used, stands for one it cannot have */
+        record = hooks_record_unseen(task);
+        if (record == NULL)
+            record = &table_records[0];
+        index = table_index(record);
+    }
     /* the thread's, not the record's, whose entry may be another loop's by now */
     struct loop *loop = loops_current();
-    uint32_t index = 0;
-    if (__builtin_expect(loop == NULL, 0))
+    if (unlikely(loop == NULL))
         loop = loop_of_task(record);
-    step->woken = 0;
-    if (record != NULL) {
-        step->woken = record->woken;
-        index = *cpy_task_pad(task);
-        STORE(record->woken, 0);
-    }
+    step->woken = record->woken;
+    STORE(record->woken, 0);
     step->task = task;
     step->record = record;
     step->loop = loop;
@@ -97,7 +101,7 @@ step_begin(struct step *step, PyObject *task)
 }
 
 /* A step was long: whoever waited for its end waited as long. */
-static __attribute__((noinline)) void
+static COLD void
 note_long(struct loop *loop, uint64_t ticks)
 {
     uint64_t ns = ticks_to_ns(ticks);
@@ -106,15 +110,24 @@ note_long(struct loop *loop, uint64_t ticks)
 }
 
 /* A task waited long for its turn. */
-static __attribute__((noinline)) void
-note_wait(struct loop *loop, uint64_t ticks)
+static COLD void
+note_wait(struct loop *loop, uint64_t woken, uint64_t start)
 {
-    loops_lag(loop, ticks_to_ns(ticks));
+    /* woken before the loop ran it waited for that */
+    if (woken <= loop->since)
+        return;
+    loops_lag(loop, ticks_to_ns(start - woken));
     loop->lag_steps++;
 }
 
+static COLD void
+note_cancelling(struct record *record)
+{
+    STORE(record->flags, (uint16_t)(record->flags ^ RECORD_CANCELLING));
+}
+
 /* The task ended in the step that just ended. */
-static __attribute__((noinline)) void
+static __attribute__((hot, noinline)) void
 end(struct record *record, PyObject *task, uint64_t now)
 {
     unsigned outcome = RECORD_DONE;
@@ -122,23 +135,25 @@ end(struct record *record, PyObject *task, uint64_t now)
         outcome = RECORD_CANCELLED;
     } else {
         PyObject *exception = cpy_task_field(task, cpy_layout.exception);
-        if (exception != NULL) {
+        if (unlikely(exception != NULL)) {
             outcome = RECORD_FAILED;
             STORE(record->exception, paths_type(Py_TYPE(exception)));
         }
     }
-    if (record->flags & RECORD_WATCHED)
+    if (unlikely(record->flags & RECORD_WATCHED))
         cancel_ended(record, outcome, now);
     table_end(record, outcome, now);
 }
 
-static inline __attribute__((always_inline)) void
+static HOT_INLINE void
 step_end(struct step *step)
 {
     uint64_t now = ticks_now(), span = now - step->start, own = span - loops_thread.nested;
     struct loop *loop = step->loop;
     struct record *record = step->record;
 
+    FORGET(loop);
+    FORGET(record);
     loops_thread.nested = step->nested + span;
     loops_thread.current = step->outer;
     STORE(loop->running, step->outer);
@@ -146,18 +161,17 @@ step_end(struct step *step)
     ADD(loop->steps, 1);
     if (loop->is_uvloop) {
         ADD(loop->busy, own);
-        if (__builtin_expect(own > long_time, 0))
+        if (unlikely(own > long_time))
             note_long(loop, own);
-        /* woken before the loop ran it waited for that */
-        if (__builtin_expect(step->woken + long_time < step->start, 0) && step->woken > loop->since)
-            note_wait(loop, step->start - step->woken);
+        if (unlikely(step->woken + long_time < step->start))
+            note_wait(loop, step->woken, step->start);
     }
     ADD(table_counts.steps, 1);
-    if (record == NULL || record->task != step->task)
+    if (unlikely(record->task != step->task))
         return;
     ADD(record->steps, 1);
     ADD(record->busy, own);
-    if (own > record->max_step)
+    if (own > record->max_step) /* as the first is */
         STORE(record->max_step, own);
     STORE(record->last_end, now);
     if (record->woken != 0 && record->woken < step->start)
@@ -166,12 +180,11 @@ step_end(struct step *step)
         end(record, step->task, now);
         return;
     }
-    unsigned flags = record->flags & ~(unsigned)RECORD_CANCELLING;
-    if (__builtin_expect(cpy_task_cancels(step->task) > 0, 0))
-        flags |= RECORD_CANCELLING;
-    STORE(record->flags, (uint16_t)flags);
+    unsigned flags = record->flags;
+    if (unlikely((cpy_task_cancels(step->task) > 0) != ((flags & RECORD_CANCELLING) != 0)))
+        note_cancelling(record);
     /* of a task being cancelled its place is told as soon as the time is over */
-    if (loop->path_each_step || (flags & RECORD_WATCHED))
+    if (loop->path_each_step || unlikely(flags & RECORD_WATCHED))
         paths_update(record, step->task);
     else if (record->path == 0)
         STORE(record->at_step, (uint32_t)record->steps - 1); /* read while it ran, if at all */
@@ -188,7 +201,7 @@ init_eager(PyObject *self, PyObject *args, PyObject *kwargs)
         hooks_read_arguments(record, args, kwargs);
     step_begin(&step, self);
     int rc = stock_init(self, args, kwargs);
-    if (rc == 0 && step.record != NULL && step.record->task == self)
+    if (rc == 0 && step.record->task == self)
         hooks_read_task(step.record, self);
     if (rc == 0 && hooks_did_start(self)) {
         step_end(&step);
@@ -207,22 +220,22 @@ init_eager(PyObject *self, PyObject *args, PyObject *kwargs)
     return rc;
 }
 
-static int
+static HOT_TEXT int
 hook_init(PyObject *self, PyObject *args, PyObject *kwargs)
 {
     /* called once more: no birth */
-    if (!hooks_on() || table_find(*cpy_task_pad(self), self) != NULL)
+    if (unlikely(!hooks_on() || table_find(*cpy_task_pad(self), self) != NULL))
         return stock_init(self, args, kwargs);
-    if (hooks_asks_eager(kwargs))
+    if (unlikely(hooks_may_ask_eager(kwargs)) && hooks_asks_eager(kwargs))
         return init_eager(self, args, kwargs);
     int rc = stock_init(self, args, kwargs);
-    if (rc == 0 && LOAD(hooks_active))
+    if (likely(rc == 0 && LOAD(hooks_active)))
         hooks_birth(self);
     return rc;
 }
 
-HOT PyObject *
-hooks_call_step(PyObject *wrapper, PyObject *args, PyObject *kwargs)
+HOT static HOT_INLINE PyObject *
+call_step(PyObject *wrapper, PyObject *args, PyObject *kwargs)
 {
     struct step step ALL_SET;
     step_begin(&step, ((struct cpy_step *)wrapper)->task);
@@ -231,8 +244,8 @@ hooks_call_step(PyObject *wrapper, PyObject *args, PyObject *kwargs)
     return result;
 }
 
-HOT PyObject *
-hooks_call_wakeup(PyObject *task, PyObject *arg)
+HOT static HOT_INLINE PyObject *
+call_wakeup(PyObject *task, PyObject *arg)
 {
     struct step step ALL_SET;
     step_begin(&step, task);
@@ -241,40 +254,45 @@ hooks_call_wakeup(PyObject *task, PyObject *arg)
     return result;
 }
 
-static PyObject *
-hook_step(PyObject *self, PyObject *args, PyObject *kwargs)
+HOT PyObject *
+hooks_step(PyObject *self, PyObject *args, PyObject *kwargs)
 {
-    return hooks_on() ? hooks_call_step(self, args, kwargs) : stock_step(self, args, kwargs);
+    return likely(hooks_on()) ? call_step(self, args, kwargs) : stock_step(self, args, kwargs);
 }
 
-static PyObject *
-hook_wakeup(PyObject *self, PyObject *arg)
+HOT PyObject *
+hooks_wakeup(PyObject *self, PyObject *arg)
 {
-    return hooks_on() ? hooks_call_wakeup(self, arg) : stock_wakeup(self, arg);
+    return likely(hooks_on()) ? call_wakeup(self, arg) : stock_wakeup(self, arg);
 }
 
-static void
+static COLD void
+destroyed(struct record *record)
+{
+    static const char text[] = "destroyed while pending";
+    STORE(record->exception, names_string(text, sizeof text - 1));
+    if (record->flags & RECORD_WATCHED)
+        cancel_ended(record, RECORD_FAILED, ticks_now());
+    table_end(record, RECORD_FAILED, ticks_now());
+}
+
+static HOT_TEXT void
 hook_dealloc(PyObject *self)
 {
     if (hooks_on()) {
         population_leave(self);
         struct record *record = table_find(*cpy_task_pad(self), self);
-        if (record != NULL) {
-            static const char text[] = "destroyed while pending";
-            STORE(record->exception, names_string(text, sizeof text - 1));
-            if (record->flags & RECORD_WATCHED)
-                cancel_ended(record, RECORD_FAILED, ticks_now());
-            table_end(record, RECORD_FAILED, ticks_now());
-        }
+        if (unlikely(record != NULL))
+            destroyed(record);
     }
     stock_dealloc(self);
 }
 
-void
+HOT_TEXT void
 hooks_woken(PyObject *callback)
 {
     PyObject *task;
-    if (Py_TYPE(callback) == cpy_layout.step)
+    if (likely(Py_TYPE(callback) == cpy_layout.step))
         task = ((struct cpy_step *)callback)->task;
     else if (PyCFunction_CheckExact(callback) &&
              ((PyCFunctionObject *)callback)->m_ml == cpy_layout.wakeup)
@@ -285,59 +303,8 @@ hooks_woken(PyObject *callback)
     struct record *record = table_find(index, task);
     if (record == NULL)
         return;
-    /* the clock is half the cost of a hook: it is not asked where the time is known */
-    if (index == loops_thread.current)
-        STORE(record->woken,
-            record->last_end); /* by itself, in its own step, whose end is the time */
-    else
-        STORE(record->woken, ticks_now());
-}
-
-/* After anything that may change how many cancellations are asked for. */
-static void
-note_cancels(PyObject *task)
-{
-    if (!hooks_on() || !cpy_is_task(task))
-        return;
-    struct record *record = table_find(*cpy_task_pad(task), task);
-    if (record == NULL)
-        return;
-    unsigned flags = record->flags & ~(unsigned)RECORD_CANCELLING;
-    if (cpy_task_cancels(task) > 0)
-        flags |= RECORD_CANCELLING;
-    STORE(record->flags, (uint16_t)flags);
-}
-
-typedef PyObject *(*fastcall)(PyObject *, PyObject *const *, Py_ssize_t, PyObject *);
-
-static PyObject *
-hook_cancel(PyObject *self, PyObject *const *args, Py_ssize_t n, PyObject *names)
-{
-    PyObject *result = ((fastcall)(void (*)(void))stock_cancel)(self, args, n, names);
-    note_cancels(self);
-    return result;
-}
-
-static PyObject *
-hook_uncancel(PyObject *self, PyObject *unused)
-{
-    PyObject *result = stock_uncancel(self, unused);
-    note_cancels(self);
-    return result;
-}
-
-static PyObject *
-hook_set_name(PyObject *self, PyObject *name)
-{
-    PyObject *result = stock_set_name(self, name);
-    if (result != NULL && hooks_on() && cpy_is_task(self)) {
-        struct record *record = table_find(*cpy_task_pad(self), self);
-        if (record != NULL) {
-            STORE(record->name[0], '\0'); /* a number may follow a text */
-            hooks_set_name(record, cpy_task_field(self, cpy_layout.name));
-        }
-    }
-    return result;
+    /* by itself, in its own step, the time is the step's end, and set there */
+    STORE(record->woken, index == loops_thread.current ? record->last_end : ticks_now());
 }
 
 /* Task and every subclass that has inherited its slot. */
@@ -365,31 +332,6 @@ patch_init(PyTypeObject *type, int depth)
     PyErr_Clear();
 }
 
-/* The PyMethodDef of a method of Task, if it is called in the way expected. */
-static PyMethodDef *
-method_def(const char *name, int flags)
-{
-    PyObject *dict = cpy_type_dict(cpy_layout.task);
-    PyObject *method = dict != NULL ? cpy_dict_get(dict, name) : NULL;
-    PyMethodDef *def = NULL;
-    if (method != NULL && Py_TYPE(method) == &PyMethodDescr_Type &&
-        ((PyMethodDescrObject *)method)->d_method->ml_flags == flags)
-        def = ((PyMethodDescrObject *)method)->d_method;
-    Py_XDECREF(dict);
-    return def;
-}
-
-static void
-patch_method(
-    const char *name, int flags, PyCFunction hook, PyMethodDef **ret_def, PyCFunction *ret_stock)
-{
-    *ret_def = method_def(name, flags);
-    if (*ret_def == NULL)
-        return;
-    *ret_stock = (*ret_def)->ml_meth;
-    (*ret_def)->ml_meth = hook;
-}
-
 int
 hooks_task_install(char *reason, size_t size)
 {
@@ -408,11 +350,8 @@ hooks_task_install(char *reason, size_t size)
     }
     cpy_layout.task->tp_dealloc = hook_dealloc;
     patch_init(cpy_layout.task, 0);
-    cpy_layout.step->tp_call = hook_step;
-    cpy_layout.wakeup->ml_meth = hook_wakeup;
-    patch_method("cancel", METH_FASTCALL | METH_KEYWORDS, (PyCFunction)(void (*)(void))hook_cancel,
-        &cancel_def, &stock_cancel);
-    patch_method("uncancel", METH_NOARGS, hook_uncancel, &uncancel_def, &stock_uncancel);
-    patch_method("set_name", METH_O, hook_set_name, &set_name_def, &stock_set_name);
+    cpy_layout.step->tp_call = hooks_step;
+    cpy_layout.wakeup->ml_meth = hooks_wakeup;
+    hooks_methods_install();
     return 0;
 }

@@ -14,7 +14,7 @@ static union {
     PyCFunctionWithKeywords keywords;
     fastcall fast;
     vectorcallfunc vector;
-} stock_uvloop;
+} stock_uvloop HOT_DATA;
 static bool uvloop_done;
 
 #define SMALL_CALL 8
@@ -62,7 +62,7 @@ hooks_wake_install(void)
     PyErr_Clear();
 }
 
-static PyObject *
+static HOT_TEXT PyObject *
 uvloop_keywords(PyObject *self, PyObject *args, PyObject *kwargs)
 {
     if (PyTuple_GET_SIZE(args) > 0 && hooks_on())
@@ -70,7 +70,7 @@ uvloop_keywords(PyObject *self, PyObject *args, PyObject *kwargs)
     return stock_uvloop.keywords(self, args, kwargs);
 }
 
-static PyObject *
+static HOT_TEXT PyObject *
 uvloop_fast(PyObject *self, PyObject *const *args, Py_ssize_t n, PyObject *names)
 {
     if (n > 0 && hooks_on())
@@ -78,7 +78,7 @@ uvloop_fast(PyObject *self, PyObject *const *args, Py_ssize_t n, PyObject *names
     return stock_uvloop.fast(self, args, n, names);
 }
 
-static PyObject *
+static HOT_TEXT PyObject *
 uvloop_vector(PyObject *function, PyObject *const *args, size_t n, PyObject *names)
 {
     /* args[0] is the loop */

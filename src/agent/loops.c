@@ -177,7 +177,7 @@ find(PyObject *object)
     return NULL;
 }
 
-struct loop *
+HOT_TEXT struct loop *
 loops_of(PyObject *object)
 {
     struct loop *loop = loops_thread.loop;

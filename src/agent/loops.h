@@ -19,6 +19,7 @@
 #include "agent/atomic.h"
 #include "common/hidden.h"
 #include "common/histogram.h"
+#include "common/hot.h"
 #include "looptop/limits.h"
 
 #define LOOPS_MAX LOOPTOP_LOOPS_MAX
@@ -45,30 +46,32 @@ struct loop_history {
 };
 
 struct loop {
-    uint64_t id;      /* 0: free; written last */
-    PyObject *object; /* borrowed; NULL: the entry is free. GIL */
-    PyObject *weak;   /* strong: its callback frees the entry */
-    char kind[40];    /* atomic_text_get */
-    char thread[32];  /* atomic_text_get */
-    pid_t tid;
-    uint32_t next_free; /* of a free entry */
-    uint8_t state;      /* enum loop_state */
-    bool is_uvloop;
-    bool may_probe;      /* a probe runs none of the application's code */
-    bool path_each_step; /* await paths at the end of every step, not when somebody looks */
-
+    /* first cache line: what a step touches */
+    _Alignas(64) uint64_t id; /* 0: free; written last */
+    PyObject *object;         /* borrowed; NULL: the entry is free. GIL */
     uint64_t since;           /* ticks when it began to run, or to rest */
-    uint32_t running;         /* record in a step now, 0: none */
     uint64_t step_start;      /* ticks */
-    uint64_t iteration_start; /* ticks; 0: it waits for events, or is not known */
-    uint64_t iterations;
-    uint64_t callbacks; /* handles run, tasks' among them; asyncio only */
     uint64_t steps;
-    uint64_t busy;       /* ticks between polls; where polls are not seen: in steps */
+    uint64_t busy;    /* ticks between polls; where polls are not seen: in steps */
+    uint32_t running; /* record in a step now, 0: none */
+    uint8_t state;    /* enum loop_state */
+    bool is_uvloop;
+    bool may_probe;           /* a probe runs none of the application's code */
+    bool path_each_step;      /* await paths at the end of every step, not when somebody looks */
+    uint64_t iteration_start; /* ticks; 0: it waits for events, or is not known */
+    /* second */
+    uint64_t iterations;
+    uint64_t callbacks;  /* handles run, tasks' among them; asyncio only */
     uint64_t lag_max_ns; /* since the io thread last took it */
     uint64_t
         lag_steps; /* of steps, those whose wait is among the lags; where iterations are not seen */
     uint64_t probe_sent; /* ticks; 0: none under way */
+    PyObject *weak;      /* strong: its callback frees the entry */
+    pid_t tid;
+    uint32_t next_free; /* of a free entry */
+
+    char kind[40];   /* atomic_text_get */
+    char thread[32]; /* atomic_text_get */
 
     pthread_mutex_t uv_lock; /* keeps uv alive while the io thread reads it */
     void *uv;                /* uv_loop_t while it runs and can be read, else NULL */
@@ -123,8 +126,7 @@ struct loop *loops_current_slow(void);
 static inline struct loop *
 loops_current(void)
 {
-    return __builtin_expect(loops_thread.epoch == loops_epoch, 1) ? loops_thread.loop
-                                                                  : loops_current_slow();
+    return likely(loops_thread.epoch == loops_epoch) ? loops_thread.loop : loops_current_slow();
 }
 
 static inline unsigned

@@ -12,7 +12,7 @@
 #include "agent/ticks.h"
 #include "agent/uv.h"
 
-uint32_t loops_epoch = 1;
+HOT_DATA uint32_t loops_epoch = 1;
 __thread struct loops_thread loops_thread __attribute__((tls_model("initial-exec")));
 
 static PyObject *get_running_loop; /* strong: _asyncio._get_running_loop */

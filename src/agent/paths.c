@@ -18,18 +18,19 @@
 /* Whose code it is; the deepest frame of the highest rank is where a task stands. */
 enum rank { RANK_STDLIB, RANK_LIBRARY, RANK_USER };
 
+/* an entry never lies across two cache lines */
 struct known_code {
     const PyCodeObject *code;
     uint32_t generation;
     uint32_t file, function;
     enum rank rank;
-};
+} __attribute__((aligned(32)));
 struct known_site {
     const PyCodeObject *code;
     uint32_t generation;
     int lasti;
     uint32_t site;
-};
+} __attribute__((aligned(32)));
 struct known_object {
     const void *object;
     uint32_t generation;
@@ -46,8 +47,8 @@ static struct known_site sites[SLOTS];
 static struct known_object objects[SLOTS]; /* types, and qualified names of coroutines */
 static struct known_path paths[SLOTS];
 static unsigned codes_used, sites_used, objects_used, paths_used; /* of this generation */
-static bool crowded;                                              /* one of them is nearly full */
-static uint32_t generation = 1;
+static HOT_DATA bool crowded;                                     /* one of them is nearly full */
+HOT_DATA uint32_t paths_generation = 1;
 static bool unwatched; /* a code is known that will not tell when it goes */
 static char stdlib[1024];
 static size_t stdlib_len;
@@ -64,7 +65,7 @@ slot_of(const void *pointer, uint64_t salt)
 static void
 forget(void)
 {
-    generation++;
+    paths_generation++;
     codes_used = sites_used = objects_used = paths_used = 0;
     crowded = false;
     unwatched = false;
@@ -81,7 +82,7 @@ count(unsigned *used)
 static inline void
 make_room(void)
 {
-    if (__builtin_expect(crowded, 0))
+    if (unlikely(crowded))
         forget();
 }
 
@@ -130,46 +131,55 @@ rank_of(const char *file)
     return RANK_USER;
 }
 
+/* A code met for the first time, in its free entry. */
+static COLD const struct known_code *
+add_code(struct known_code *known, PyCodeObject *code)
+{
+    *known = (struct known_code){.code = code, .generation = paths_generation};
+    known->file = string_of(code->co_filename);
+    known->function = string_of(code->co_qualname);
+    known->rank = rank_of(names_text(known->file));
+    count(&codes_used);
+    if (!cpy_watch_code(code))
+        unwatched = true;
+    return known;
+}
+
 /* What is known of a code; valid until the next call. */
-static const struct known_code *
+static HOT_TEXT const struct known_code *
 code_of(PyCodeObject *code)
 {
     make_room();
     for (uint32_t i = slot_of(code, 0);; i++) {
         struct known_code *known = &codes[i % SLOTS];
-        if (known->generation == generation) {
-            if (known->code == code)
-                return known;
-            continue;
-        }
-        *known = (struct known_code){.code = code, .generation = generation};
-        known->file = string_of(code->co_filename);
-        known->function = string_of(code->co_qualname);
-        known->rank = rank_of(names_text(known->file));
-        count(&codes_used);
-        if (!cpy_watch_code(code))
-            unwatched = true;
-        return known;
+        if (unlikely(known->generation != paths_generation))
+            return add_code(known, code);
+        if (likely(known->code == code))
+            return known;
     }
 }
 
-uint32_t
+static COLD uint32_t
+add_site(struct known_site *known, const struct cpy_place *place)
+{
+    const struct known_code *code = code_of(place->code);
+    uint32_t site = names_site(code->file, code->function, cpy_line(place));
+    *known = (struct known_site){
+        .code = place->code, .generation = paths_generation, .lasti = place->lasti, .site = site};
+    count(&sites_used);
+    return site;
+}
+
+HOT_TEXT uint32_t
 paths_site(const struct cpy_place *place)
 {
     make_room();
     for (uint32_t i = slot_of(place->code, (uint64_t)place->lasti);; i++) {
         struct known_site *known = &sites[i % SLOTS];
-        if (known->generation == generation) {
-            if (known->code == place->code && known->lasti == place->lasti)
-                return known->site;
-            continue;
-        }
-        const struct known_code *code = code_of(place->code);
-        uint32_t site = names_site(code->file, code->function, cpy_line(place));
-        *known = (struct known_site){
-            .code = place->code, .generation = generation, .lasti = place->lasti, .site = site};
-        count(&sites_used);
-        return site;
+        if (unlikely(known->generation != paths_generation))
+            return add_site(known, place);
+        if (likely(known->code == place->code && known->lasti == place->lasti))
+            return known->site;
     }
 }
 
@@ -180,10 +190,10 @@ object_entry(const void *object)
     make_room();
     for (uint32_t i = slot_of(object, 0);; i++) {
         struct known_object *known = &objects[i % SLOTS];
-        if (known->generation == generation && known->object != object)
+        if (known->generation == paths_generation && known->object != object)
             continue;
-        if (known->generation != generation) {
-            *known = (struct known_object){.object = object, .generation = generation};
+        if (known->generation != paths_generation) {
+            *known = (struct known_object){.object = object, .generation = paths_generation};
             count(&objects_used);
         }
         return known;
@@ -211,16 +221,16 @@ same_text(PyObject *text, const char *known)
            strncmp(known, (const char *)PyUnicode_DATA(text), n) == 0 && known[n] == '\0';
 }
 
-uint32_t
+HOT_TEXT uint32_t
 paths_coroutine(PyObject *coro)
 {
-    if (coro != NULL && cpy_is_gen(coro)) {
+    if (likely(coro != NULL && cpy_is_gen(coro))) {
         const PyGenObject *gen = (const PyGenObject *)coro;
         PyObject *name = gen->gi_qualname;
-        if (cpyv_gen_created(gen) || cpyv_gen_suspended(gen)) {
+        if (likely(cpyv_gen_created(gen) || cpyv_gen_suspended(gen))) {
             /* almost always its name is its code's, and found by the code */
             PyCodeObject *code = cpyv_frame_code(cpyv_gen_frame((PyGenObject *)coro));
-            if (code != NULL && code->co_qualname == name)
+            if (likely(code != NULL && code->co_qualname == name))
                 return code_of(code)->function;
         }
         if (name != NULL && PyUnicode_Check(name)) {
@@ -282,7 +292,7 @@ waiter_type(PyObject *task)
 static uint64_t
 path_hash(PyObject *task)
 {
-    uint64_t hash = mix(generation, (uint64_t)(uintptr_t)waiter_type(task));
+    uint64_t hash = mix(paths_generation, (uint64_t)(uintptr_t)waiter_type(task));
     PyObject *at = cpy_task_field(task, cpy_layout.coro);
     for (int depth = 0; at != NULL && depth < CPY_CHAIN_MAX && cpy_is_gen(at); depth++) {
         hash = mix(hash, (uint64_t)cpyv_frame_ip(cpyv_gen_frame((PyGenObject *)at)));
@@ -339,12 +349,12 @@ path_of(PyObject *task, uint64_t hash)
     make_room();
     for (uint32_t i = (uint32_t)(hash >> 40);; i++) {
         struct known_path *known = &paths[i % SLOTS];
-        if (known->generation == generation) {
+        if (known->generation == paths_generation) {
             if (known->hash == hash)
                 return known;
             continue;
         }
-        *known = (struct known_path){.hash = hash, .generation = generation};
+        *known = (struct known_path){.hash = hash, .generation = paths_generation};
         classify(task, known);
         count(&paths_used);
         return known;
@@ -354,7 +364,7 @@ path_of(PyObject *task, uint64_t hash)
 void
 paths_update(struct record *record, PyObject *task)
 {
-    if (__builtin_expect(unwatched, 0))
+    if (unlikely(unwatched))
         forget();
     uint64_t hash = path_hash(task);
     if (hash != record->path) {

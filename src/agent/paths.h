@@ -31,6 +31,12 @@ uint32_t paths_site(const struct cpy_place *place);
 /* The qualified name of a coroutine or generator as a string number; its type's otherwise. */
 uint32_t paths_coroutine(PyObject *coro);
 
+/* Writes created_at and coroutine of a task's record at its birth. */
+void paths_birth(struct record *record, const struct cpy_place *place, PyObject *coro);
+
+/* What is known by the address of a code is known for this generation. */
+extern HIDDEN uint32_t paths_generation;
+
 /* A type's name without its module as a string number. */
 uint32_t paths_type(PyTypeObject *type);
 

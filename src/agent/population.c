@@ -10,7 +10,7 @@
 #define BATCH 32 /* tasks between two looks at the clock */
 
 struct cpy_cursor population_cursor;
-bool population_walking;
+HOT_DATA bool population_walking;
 
 static void
 visit(PyObject *task, void *arg)

@@ -7,6 +7,7 @@
 
 #include "agent/cpython/cpy.h"
 #include "common/hidden.h"
+#include "common/hot.h"
 
 extern HIDDEN struct cpy_cursor population_cursor;
 extern HIDDEN bool population_walking; /* atomic */
@@ -20,7 +21,7 @@ bool population_slice(uint64_t max_ns);
 static inline void
 population_leave(PyObject *task)
 {
-    if (__builtin_expect(population_walking, 0))
+    if (unlikely(population_walking))
         cpy_population_leave(&population_cursor, task);
 }
 

@@ -19,6 +19,7 @@
 
 #include "agent/atomic.h"
 #include "common/hidden.h"
+#include "common/hot.h"
 #include "looptop/limits.h"
 
 #define TABLE_BYTES_MAX (64u << 20)        /* the cap; part of what the screen shows */
@@ -115,10 +116,10 @@ table_index(const struct record *record)
 static inline struct record *
 table_find(uint32_t index, const void *task)
 {
-    if (__builtin_expect(index >= LOAD(table_high), 0))
+    if (unlikely(index >= LOAD(table_high)))
         return NULL;
     struct record *record = &table_records[index];
-    return __builtin_expect(record->task == task, 1) ? record : NULL;
+    return likely(record->task == task) ? record : NULL;
 }
 
 /* Counters, written under the GIL. */

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -17,7 +18,7 @@ __extension__ typedef unsigned __int128 wide;
 
 #define FIRST_MARK_NS 2000000 /* long enough for a rate good to 0.1 % */
 
-bool ticks_from_tsc;
+HOT_DATA bool ticks_from_tsc;
 static uint64_t factor = UNITY;
 static uint64_t first_ticks, first_ns;
 

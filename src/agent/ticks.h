@@ -10,9 +10,10 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <time.h>
 
+#include "common/clock.h"
 #include "common/hidden.h"
+#include "common/hot.h"
 
 #if defined(__x86_64__)
 #include <x86intrin.h>
@@ -24,12 +25,10 @@ static inline uint64_t
 ticks_now(void)
 {
 #if defined(__x86_64__)
-    if (__builtin_expect(ticks_from_tsc, 1))
+    if (likely(ticks_from_tsc))
         return __rdtsc();
 #endif
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+    return clock_monotonic_ns();
 }
 
 /* Chooses the clock and takes the first mark; takes a few milliseconds. Any thread, once. */

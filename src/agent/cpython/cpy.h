@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "common/hidden.h"
+#include "common/hot.h"
 
 #if PY_VERSION_HEX >= 0x03100000 || PY_VERSION_HEX < 0x030B0000
 #error "looptop knows CPython 3.11 to 3.15"
@@ -150,7 +151,7 @@ static inline bool
 cpy_is_gen(const PyObject *object)
 {
     const PyTypeObject *type = cpy_type(object);
-    return type == &PyCoro_Type || type == &PyGen_Type || type == &PyAsyncGen_Type;
+    return likely(type == &PyCoro_Type) || type == &PyGen_Type || type == &PyAsyncGen_Type;
 }
 
 /* Behind the C wrappers that stand between frames (asend, coroutine_wrapper …): what they wrap. */
@@ -268,7 +269,7 @@ static inline uint64_t
 cpy_int_number(PyObject *value)
 {
 #if PY_VERSION_HEX >= 0x030C0000
-    if (__builtin_expect(PyUnstable_Long_IsCompact((PyLongObject *)value), 1)) {
+    if (likely(PyUnstable_Long_IsCompact((PyLongObject *)value))) {
         Py_ssize_t small = PyUnstable_Long_CompactValue((PyLongObject *)value);
         return small > 0 ? (uint64_t)small : 0;
     }
@@ -290,27 +291,34 @@ PyObject *cpy_dict_scan(PyObject *dict, PyObject *key);
 static inline PyObject *
 cpy_dict_find(PyObject *dict, PyObject *key)
 {
-    if (__builtin_expect(((PyDictObject *)dict)->ma_keys->dk_kind != DICT_KEYS_GENERAL, 1))
+    if (likely(((PyDictObject *)dict)->ma_keys->dk_kind != DICT_KEYS_GENERAL))
         return PyDict_GetItemWithError(dict, key);
     return cpy_dict_scan(dict, key);
 }
 
+/* Task.__init__ has eager_start. */
+#define CPY_CAN_BE_EAGER (PY_VERSION_HEX >= 0x030C0000)
+
 /*
- * Whether all keys of a small dict are among a few interned ones; true is certain. Told by
- * addresses, a fraction of what a search costs.
+ * Whether a small dict has None, False or nothing under an interned key, all its other keys being
+ * three interned ones; true is certain. Told by addresses, a fraction of what a search costs.
  */
 static inline bool
-cpy_dict_has_only(PyObject *dict, PyObject *const *among, size_t n)
+cpy_dict_lacks(PyObject *dict, const PyObject *key, PyObject *const others[3])
 {
     PyDictKeysObject *keys = ((PyDictObject *)dict)->ma_keys;
-    if (keys->dk_kind != DICT_KEYS_UNICODE)
+    /* of a size known beforehand, as Cython's are, it is a general one */
+    bool general = keys->dk_kind == DICT_KEYS_GENERAL;
+    size_t stride = general ? sizeof(PyDictKeyEntry) : sizeof(PyDictUnicodeEntry);
+    const char *entry =
+        general ? (char *)&DK_ENTRIES(keys)->me_key : (char *)&DK_UNICODE_ENTRIES(keys)->me_key;
+    if (unlikely(keys->dk_kind == DICT_KEYS_SPLIT))
         return false;
-    for (Py_ssize_t i = 0; i < keys->dk_nentries; i++) {
-        const PyObject *key = DK_UNICODE_ENTRIES(keys)[i].me_key;
-        size_t j = 0;
-        while (j < n && among[j] != key)
-            j++;
-        if (j == n)
+    for (Py_ssize_t i = 0; i < keys->dk_nentries; i++, entry += stride) {
+        const PyObject *const *at = (const PyObject *const *)entry; /* me_key, me_value */
+        if (likely(at[0] == others[0] || at[0] == others[1] || at[0] == others[2]))
+            continue;
+        if (unlikely(at[0] != key || (at[1] != Py_None && at[1] != Py_False)))
             return false;
     }
     return true;

@@ -45,7 +45,7 @@ cpy_unwrap(PyObject *awaited)
 static bool
 is_skipped(const PyObject *globals, PyObject *const *skip, size_t skips)
 {
-    static const PyObject *kept; /* never one to be skipped: those live as long as we do */
+    static HOT_DATA const PyObject *kept; /* never one to be skipped: those live as long as we do */
     if (globals == kept)
         return false;
     for (size_t i = 0; i < skips; i++)
@@ -55,7 +55,7 @@ is_skipped(const PyObject *globals, PyObject *const *skip, size_t skips)
     return false;
 }
 
-int
+HOT_TEXT int
 cpy_caller(PyObject *const *skip, size_t skips, struct cpy_place *ret_place)
 {
     _PyInterpreterFrame *frame = cpyv_top_frame(PyThreadState_Get());

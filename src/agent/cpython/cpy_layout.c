@@ -15,7 +15,7 @@
 
 #define TASK_SIZE_MAX 512
 
-struct cpy_layout cpy_layout;
+HOT_DATA struct cpy_layout cpy_layout;
 
 /* Compiling them takes longest; between them the application has its turn. */
 static const char life_loop[] =

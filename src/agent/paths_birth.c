@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Where tasks are made, and of what: a program has a few such places and runs them again and again,
+ * so that both are found at one look. What is found in no entry is looked up as ever, and takes the
+ * entry of what it meets there.
+ */
+#include "agent/paths.h"
+
+#include "agent/table.h"
+
+#define BITS 9
+
+struct known_birth {
+    const PyCodeObject *by; /* the code that made the task */
+    const PyCodeObject *of; /* the coroutine's */
+    uint32_t generation;
+    int lasti;
+    uint32_t site, coroutine;
+} __attribute__((aligned(32)));
+
+static struct known_birth births[1 << BITS];
+
+/* The code of a coroutine that has not begun and bears its code's name, or NULL. */
+static inline const PyCodeObject *
+code_of_new(PyObject *coro)
+{
+    if (unlikely(coro == NULL || cpy_type(coro) != &PyCoro_Type))
+        return NULL;
+    PyGenObject *gen = (PyGenObject *)coro;
+    if (unlikely(!cpyv_gen_created(gen)))
+        return NULL;
+    const PyCodeObject *code = cpyv_frame_code(cpyv_gen_frame(gen));
+    return likely(code != NULL && code->co_qualname == gen->gi_qualname) ? code : NULL;
+}
+
+static COLD void
+look_up(struct known_birth *birth, const struct cpy_place *place, PyObject *coro)
+{
+    birth->site = paths_site(place);
+    birth->coroutine = paths_coroutine(coro);
+    /* either may have begun a new one, which the other's number outlives */
+    birth->generation = paths_generation;
+}
+
+HOT_TEXT void
+paths_birth(struct record *record, const struct cpy_place *place, PyObject *coro)
+{
+    const PyCodeObject *of = code_of_new(coro);
+    uint64_t hash = (uint64_t)(uintptr_t)place->code + 3 * (uint64_t)(uintptr_t)of +
+                    32 * (uint64_t)(unsigned)place->lasti;
+    struct known_birth *birth = &births[hash * 0x9E3779B97F4A7C15u >> (64 - BITS)];
+    if (unlikely(birth->by != place->code || birth->of != of || of == NULL ||
+                 birth->lasti != place->lasti || birth->generation != paths_generation)) {
+        *birth = (struct known_birth){.by = place->code, .of = of, .lasti = place->lasti};
+        look_up(birth, place, coro);
+    }
+    STORE(record->created_at, birth->site);
+    STORE(record->coroutine, birth->coroutine);
+}
