@@ -94,3 +94,88 @@ def test_eager(python, mode, loop):
     if loop == "uvloop":
         python = uvloop_python(python)
     run_exact(python, mode, loop, "eager")
+
+
+AT_ONCE = """
+    import asyncio, json, sys
+    if sys.argv[1] == "uvloop":
+        import uvloop
+        Base = uvloop.Loop
+    else:
+        Base = asyncio.SelectorEventLoop
+    import looptop
+
+    class Impatient(Base):
+        "Runs a callback where others queue it, so that a task's first step comes in its __init__."
+        at_once = False
+
+        def call_soon(self, callback, *args, context=None):
+            if not self.at_once:
+                return super().call_soon(callback, *args, context=context)
+            self.at_once = False
+            callback(*args)
+
+    async def ends():
+        return 1
+
+    async def fails():
+        raise KeyError
+
+    async def goes_on():
+        await asyncio.sleep(0)
+        await asyncio.sleep(3600)
+
+    made = []
+
+    def make(at_once, coro, **keywords):
+        loop.at_once = at_once
+        try:
+            made.append(asyncio.Task(coro, loop=loop, **keywords))
+        except TypeError:
+            made.append(None)
+        finally:
+            loop.at_once = False
+
+    def make_all():
+        for at_once in (False, True):
+            for coro in (ends, fails, goes_on):
+                make(at_once, coro())
+                make(at_once, coro(), name="Task-of-mine")
+            make(at_once, 7)
+        if sys.version_info >= (3, 12):
+            for asked in (None, False, 0, True, 1, "yes"):
+                make(False, goes_on(), eager_start=asked, context=None)
+                make(False, ends(), name="x", eager_start=asked)
+        loop.call_later(0.01, loop.stop)
+
+    looptop.start()
+    loop = Impatient()
+    asyncio.set_event_loop(loop)
+    loop.call_soon(make_all)
+    loop.run_forever()
+    truth = []
+    for task in filter(None, made):
+        error = task.exception() if task.done() else None
+        truth.append([1 if task.done() else 2, "live" if not task.done() else "failed" if error else "done",
+                      type(error).__name__ if error else None])
+    print(json.dumps(truth), flush=True)
+    sys.stdin.readline()
+    for task in filter(None, made):
+        task.cancel()
+    looptop.stop()
+    loop.run_until_complete(asyncio.wait([task for task in made if task and not task.done()]))
+    loop.close()
+"""
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_first_step_within_init(python, loop):
+    """Also where the loop runs it there, and where __init__ fails."""
+    if loop == "uvloop":
+        python = uvloop_python(python)
+    with Service.inline(python, AT_ONCE, loop) as service:
+        truth = service.json()
+        assert len(truth) == 12 + 12 * (version(python) >= (3, 12))
+        compare(service.client(), truth)
+        service.tell()
+        assert service.wait() == 0
