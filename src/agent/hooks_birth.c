@@ -133,36 +133,32 @@ take_in(struct record *record, PyObject *task)
         STORE(record->woken, record->born);
 }
 
-/* A record for a task that has none, NULL when it ended or the table is full. */
-struct record *
-hooks_record_unseen(PyObject *task)
-{
-    uint32_t *pad = cpy_task_pad(task);
-    /* of a second import of _asyncio the wakeup is hooked, but not the type: its end is not seen */
-    if (!cpy_is_task(task) || cpy_task_state(task) != CPY_PENDING ||
-        cpy_task_field(task, cpy_layout.coro) == NULL)
-        return NULL;
-    struct record *record = table_new(task);
-    if (record == NULL)
-        return NULL;
-    *pad = table_index(record);
-    STORE(record->born, ticks_now());
-    STORE(record->last_end, record->born);
-    take_in(record, task);
-    return record;
-}
-
 static COLD void
 count_untracked(void)
 {
     ADD(table_counts.untracked, 1);
 }
 
+/* The task in whose step this thread is although no hook has seen that begin: it was taken in. */
+static COLD uint32_t
+running_unseen(void)
+{
+    const struct loop *loop = loops_current();
+    uint32_t index = loop != NULL ? LOAD(loop->running) : 0;
+    PyObject *task = table_records[index].task;
+    PyObject *coro = task != NULL ? cpy_task_field(task, cpy_layout.coro) : NULL;
+    bool runs = coro != NULL && cpy_is_gen(coro) && cpyv_gen_executing((PyGenObject *)coro);
+    return runs ? index : 0;
+}
+
 static HOT_INLINE void
 note_parent(struct record *record)
 {
-    if (loops_thread.current != 0)
-        STORE(record->parent, LOAD(table_records[loops_thread.current].id));
+    uint32_t index = loops_thread.current;
+    if (unlikely(index == 0 || loops_thread.epoch != loops_epoch))
+        index = running_unseen();
+    if (index != 0)
+        STORE(record->parent, LOAD(table_records[index].id));
 }
 
 static void
@@ -198,40 +194,68 @@ hooks_birth_begin(PyObject *task)
     return record;
 }
 
-/* Its own __init__ let others see it: its step was called there, or the walk met it. */
-static COLD void
-birth_seen(struct record *record)
+/* Its first step comes while its __init__ runs, by a call_soon that does not queue it. */
+static COLD struct record *
+birth_within(PyObject *task)
 {
+    struct record *record = hooks_birth_begin(task);
+    loops_thread.making.id = record != NULL ? record->id : UINT64_MAX;
+    if (record != NULL)
+        hooks_read_task(record, task);
+    return record;
+}
+
+/* A record for a task that has none, NULL when it ended or the table is full. */
+struct record *
+hooks_record_unseen(PyObject *task)
+{
+    uint32_t *pad = cpy_task_pad(task);
+    /* of a second import of _asyncio the wakeup is hooked, but not the type: its end is not seen */
+    if (!cpy_is_task(task) || cpy_task_state(task) != CPY_PENDING ||
+        cpy_task_field(task, cpy_layout.coro) == NULL)
+        return NULL;
+    if (loops_thread.making.task == task && loops_thread.making.id == 0)
+        return birth_within(task);
+    struct record *record = table_new(task);
+    if (record == NULL)
+        return NULL;
+    *pad = table_index(record);
+    STORE(record->born, ticks_now());
+    STORE(record->last_end, record->born);
+    take_in(record, task);
+    return record;
+}
+
+/* Another thread has seen it while its __init__ ran: the walk, or one that ran its step. */
+static COLD void
+birth_seen(PyObject *task)
+{
+    struct record *record = table_find(*cpy_task_pad(task), task);
     ADD(table_counts.created, 1);
+    if (record == NULL)
+        return; /* and it has ended there */
     STORE(record->flags, (uint16_t)(record->flags & ~(unsigned)RECORD_AGE_INEXACT));
+    if (record->steps == 0 && record->woken == 0)
+        STORE(record->woken, ticks_now());
     note_parent(record);
     note_site(record);
 }
 
-/* Such a task has a record, or has ended. */
-static bool
-was_seen(PyObject *task)
-{
-    struct record *record = table_find(*cpy_task_pad(task), task);
-    if (likely(record == NULL && cpy_task_state(task) == CPY_PENDING))
-        return false;
-    if (record != NULL)
-        birth_seen(record);
-    else
-        ADD(table_counts.created, 1);
-    return true;
-}
-
 HOT_TEXT void
-hooks_birth(PyObject *task)
+hooks_birth(PyObject *task, uint64_t within, uint32_t pad)
 {
     struct cpy_place place;
-    if (unlikely(was_seen(task)))
+    if (unlikely(within != 0 || *cpy_task_pad(task) != pad)) {
+        if (within == 0)
+            birth_seen(task);
         return;
+    }
     struct record *record = begin(task);
     if (unlikely(record == NULL))
         return;
     STORE(record->woken, record->born); /* the last that __init__ does is to queue it */
+    if (unlikely(cpy_task_cancels(task) > 0))
+        STORE(record->flags, RECORD_CANCELLING);
     PyObject *coro = cpy_task_field(task, cpy_layout.coro);
     if (likely(cpy_caller(skip, skips, &place)))
         paths_birth(record, &place, coro);
@@ -239,6 +263,17 @@ hooks_birth(PyObject *task)
         STORE(record->coroutine, paths_coroutine(coro));
     set_name(record, cpy_task_field(task, cpy_layout.name));
     read_loop(record, task);
+}
+
+void
+hooks_birth_take_back(uint32_t index, uint64_t id, const PyObject *task)
+{
+    struct record *record = &table_records[index];
+    /* one that has ended meanwhile has lived */
+    if (index >= table_high || record->id != id || record->task != task)
+        return;
+    ADD(table_counts.created, -1ull);
+    table_drop(record);
 }
 
 bool

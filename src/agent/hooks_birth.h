@@ -10,8 +10,14 @@
 /* Names and modules looked for. 0, -ENOMEM. Once. */
 int hooks_birth_prepare(void);
 
-/* A task was made: its __init__ has run, but no step. */
-void hooks_birth(PyObject *task);
+/*
+ * A task was made: its __init__ has run. within: the id of its record, if its first step made that
+ * necessary before (loops_thread.making), or 0; pad: what its padding held before.
+ */
+void hooks_birth(PyObject *task, uint64_t within, uint32_t pad);
+
+/* Its __init__ failed; it may have ended before. */
+void hooks_birth_take_back(uint32_t index, uint64_t id, const PyObject *task);
 
 /*
  * The record of a task whose __init__ will run its first step, as far as it is known before; NULL

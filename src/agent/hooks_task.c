@@ -212,25 +212,29 @@ init_eager(PyObject *self, PyObject *args, PyObject *kwargs)
     loops_thread.nested += step.nested;
     STORE(step.loop->running, step.outer);
     STORE(step.loop->step_start, step.outer_start);
-    if (rc == 0)
-        return rc;
-    ADD(table_counts.created, -1ull);
-    if (record != NULL && record->id == id && record->task == self)
-        table_drop(record);
+    if (rc < 0 && record != NULL)
+        hooks_birth_take_back(table_index(record), id, self);
     return rc;
 }
 
 static HOT_TEXT int
 hook_init(PyObject *self, PyObject *args, PyObject *kwargs)
 {
+    uint32_t pad = *cpy_task_pad(self);
+    struct loops_making outer = loops_thread.making;
     /* called once more: no birth */
-    if (unlikely(!hooks_on() || table_find(*cpy_task_pad(self), self) != NULL))
+    if (unlikely(!hooks_on() || table_find(pad, self) != NULL || outer.task == self))
         return stock_init(self, args, kwargs);
     if (unlikely(hooks_may_ask_eager(kwargs)) && hooks_asks_eager(kwargs))
         return init_eager(self, args, kwargs);
+    loops_thread.making = (struct loops_making){self, 0};
     int rc = stock_init(self, args, kwargs);
+    uint64_t within = loops_thread.making.id;
+    loops_thread.making = outer;
     if (likely(rc == 0 && LOAD(hooks_active)))
-        hooks_birth(self);
+        hooks_birth(self, within, pad);
+    else if (rc < 0 && within != 0)
+        hooks_birth_take_back(*cpy_task_pad(self), within, self);
     return rc;
 }
 

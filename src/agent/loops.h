@@ -94,6 +94,10 @@ struct loops_thread {
     uint32_t current;   /* record of the task in a step, 0: none */
     uint32_t callbacks; /* callbacks of the loop that run now, by Handle._run */
     uint64_t nested;    /* ticks of steps inside the current one */
+    struct loops_making {
+        const void *task; /* whose __init__ runs, the innermost; only to be compared */
+        uint64_t id;      /* of its record, if its first step came already; or 0 */
+    } making;
 };
 extern HIDDEN __thread struct loops_thread loops_thread;
 extern HIDDEN uint32_t loops_epoch; /* from 1; GIL */

@@ -83,6 +83,8 @@ static void
 stop_running(void)
 {
     struct loop *before = loops_thread.epoch == loops_epoch ? loops_thread.loop : NULL;
+    if (loops_thread.epoch != loops_epoch)
+        loops_thread.current = 0; /* the record of a time before */
     loops_thread.epoch = loops_epoch;
     loops_thread.loop = NULL;
     if (before == NULL)

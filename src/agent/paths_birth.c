@@ -36,10 +36,10 @@ code_of_new(PyObject *coro)
 static COLD void
 look_up(struct known_birth *birth, const struct cpy_place *place, PyObject *coro)
 {
+    /* either may begin a new one, and with it nobody tells when the other's code is freed */
+    birth->generation = paths_generation;
     birth->site = paths_site(place);
     birth->coroutine = paths_coroutine(coro);
-    /* either may have begun a new one, which the other's number outlives */
-    birth->generation = paths_generation;
 }
 
 HOT_TEXT void

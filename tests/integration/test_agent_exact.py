@@ -179,3 +179,126 @@ def test_first_step_within_init(python, loop):
         compare(service.client(), truth)
         service.tell()
         assert service.wait() == 0
+
+
+ODD_INIT = """
+    import asyncio, sys, warnings
+    if sys.argv[1] == "uvloop":
+        import uvloop
+        Base = uvloop.Loop
+    else:
+        Base = asyncio.SelectorEventLoop
+    import looptop
+
+    class Task(asyncio.Task):
+        def __new__(cls, *args, **keywords):
+            Task.last = super().__new__(cls)
+            return Task.last
+
+    class Meddles(Base):
+        case = None
+
+        def call_soon(self, callback, *args, context=None):
+            case, self.case = self.case, None
+            if case == "steps and raises":
+                callback(*args)
+                raise OSError
+            handle = super().call_soon(callback, *args, context=context)
+            if case == "cancels":
+                Task.last.cancel()
+            elif case == "sets the result":
+                asyncio.Future.set_result(Task.last, 1)
+            elif case == "begins again":
+                Task.last.__init__(waits(), loop=self)
+            return handle
+
+    async def waits():
+        await asyncio.get_running_loop().create_future()
+
+    def make(case):
+        loop.case = case
+        try:
+            made.append(Task(waits(), loop=loop, name=case))
+        except OSError:
+            pass
+
+    def make_all():
+        for case in ("steps and raises", "cancels", "sets the result", "begins again"):
+            make(case)
+
+    def pause():
+        print("made", flush=True)
+        sys.stdin.readline()
+
+    made = []
+    warnings.simplefilter("ignore")
+    looptop.start()
+    loop = Meddles()
+    loop.set_exception_handler(lambda loop, context: None)
+    asyncio.set_event_loop(loop)
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.call_soon(make_all)
+    loop.call_soon(pause)
+    loop.call_later(0.01, pause)
+    loop.call_later(0.02, loop.stop)
+    loop.run_forever()
+    for task in made:
+        task._log_destroy_pending = False
+    looptop.stop()
+"""
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_meddled_with_in_init(python, loop):
+    """What a loop's call_soon does to a task while its __init__ runs."""
+    if loop == "uvloop":
+        python = uvloop_python(python)
+    with Service.inline(python, ODD_INIT, loop) as service:
+        service.expect("made")
+        client = service.client()
+        states = [row["state"] for row in client.rows(sort="id", reverse=True)]
+        assert states == ["done", "cancelling", "new", "new"]
+        assert client.totals()["created"] == 4
+        service.tell()
+        service.expect("made")
+        totals = client.totals()
+        assert [totals[key] for key in ("created", "finished", "failed", "cancelled")] == [4, 2, 0, 1]
+        service.tell()
+        assert service.wait() == 0
+
+
+PARENT = """
+    import asyncio, looptop
+
+    async def child():
+        await asyncio.sleep(3600)
+
+    async def main():
+        looptop.stop()
+        looptop.start()
+        made = [asyncio.create_task(child()) for _ in range(3)]
+        await asyncio.sleep(0)
+        made.append(asyncio.create_task(child()))
+        print("made", flush=True)
+        await asyncio.to_thread(input)
+
+    looptop.start()
+    with asyncio.Runner() as runner:
+        runner.run(asyncio.sleep(0))  # so that main has another record after the new start
+        runner.run(main())
+"""
+
+
+def test_parent_after_a_new_start(python):
+    """Also of tasks made in the step in which the agent was stopped and started."""
+    with Service.inline(python, PARENT) as service:
+        service.expect("made")
+        client = service.client()
+        rows = wait_for(lambda: [r for r in client.rows() if r["coroutine"] == "child"][3:] and
+                        client.rows(sort="id", reverse=True), what="all tasks")
+        mine = next(row["id"] for row in rows if row["coroutine"] == "main")
+        parents = [row["parent"] for row in rows if row["coroutine"] == "child"]
+        # those of the step that no hook saw begin: it is known once the walk has met the task
+        assert parents[3] == mine and set(parents[:3]) <= {0, mine}
+        service.tell()
+        assert service.wait() == 0
