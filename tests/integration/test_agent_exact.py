@@ -302,3 +302,61 @@ def test_parent_after_a_new_start(python):
         assert parents[3] == mine and set(parents[:3]) <= {0, mine}
         service.tell()
         assert service.wait() == 0
+
+
+MANY_CODES = """
+    import asyncio, gc, sys, types
+    import looptop
+
+    async def waits():
+        await asyncio.sleep(3600)
+
+    def made_by(coro, name):
+        return asyncio.Task(coro, loop=loop, name=name)
+
+    def coroutine(line):
+        kept.append(types.FunctionType(waits.__code__.replace(co_firstlineno=line), globals()))
+        return kept[-1]
+
+    def maker(name):
+        code = made_by.__code__.replace(co_name=name, co_qualname=name)
+        return types.FunctionType(code, globals())
+
+    kept, tasks = [], []
+    looptop.start()
+    gc.disable()
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    for i in range(6090):  # the agent watches 6144
+        made_by(coroutine(i + 1)(), "fill").cancel()
+    loop.run_until_complete(asyncio.sleep(0.01))
+    again = 0
+    for i in range(80):
+        body = coroutine(10000 + i)
+        first = maker("first%d" % i)
+        where = id(first.__code__)
+        tasks.append(first(body(), "first%d" % i))
+        coro = body()
+        del first
+        second = maker("second%d" % i)
+        again += id(second.__code__) == where
+        tasks.append(second(coro, "second%d" % i))
+    print(again, flush=True)
+    sys.stdin.readline()
+    for task in tasks:
+        task._log_destroy_pending = False
+        task.cancel()
+    loop.run_until_complete(asyncio.wait(tasks))
+    loop.close()
+"""
+
+
+def test_place_of_birth_among_many_codes(python):
+    """The agent can watch only so many codes; one that is freed after that has its address used again."""
+    with Service.inline(python, MANY_CODES) as service:
+        assert int(service.line()) > 0
+        rows = service.client().rows(filter="name:first* | name:second*")
+        assert len(rows) == 160
+        assert [row["name"] for row in rows if row["name"] not in row["created_at"]] == []
+        service.tell()
+        assert service.wait() == 0
