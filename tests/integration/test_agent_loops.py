@@ -256,10 +256,11 @@ for each in threads:
         for row in client.rows()[::10]:
             stack = client.call("stack", id=row["id"])
             functions = [frame["function"] for frame in stack["frames"]]
-            functions = functions[:functions.index("blocked")]
-            if stack["complete"]:  # a slice may have had no time for all of it
+            if "blocked" in functions or stack["complete"]:  # a slice may have had no time for all of it
+                functions = functions[:functions.index("blocked")]
+            if stack["complete"]:
                 assert functions.pop(0) == "main"
-            assert set(functions) == {"deeper"}
+            assert set(functions) <= {"main", "deeper"}
         service.tell()
         assert service.wait() == 0
 
