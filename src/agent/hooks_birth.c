@@ -75,12 +75,7 @@ static HOT_INLINE void
 read_loop(struct record *record, PyObject *task)
 {
     PyObject *loop = cpy_task_field(task, cpy_layout.loop);
-    struct loop *entry = loops_thread.loop;
-    if (unlikely(loop == NULL))
-        entry = &loops[0];
-    else if (unlikely(entry == NULL || entry->object != loop))
-        entry = loops_of(loop);
-    set_loop(record, entry);
+    set_loop(record, likely(loop != NULL) ? loops_of(loop) : &loops[0]);
 }
 
 void
@@ -109,9 +104,8 @@ take_in(struct record *record, PyObject *task)
     PyObject *coro = cpy_task_field(task, cpy_layout.coro);
     if (!cpy_is_gen(coro) || !cpyv_gen_created((PyGenObject *)coro))
         flags |= RECORD_STARTED;
-    if (cpy_task_cancels(task) > 0)
-        flags |= RECORD_CANCELLING;
     STORE(record->flags, (uint16_t)flags);
+    hooks_read_cancels(record, task);
     hooks_read_task(record, task);
     if (cpy_is_gen(coro) && cpyv_gen_executing((PyGenObject *)coro)) {
         /* in a step that no hook saw begin: where it comes to rest is looked up later, and the
@@ -131,12 +125,6 @@ take_in(struct record *record, PyObject *task)
     if ((flags & RECORD_STARTED) &&
         (waiter == NULL || (cpy_is_future(waiter) && cpy_task_state(waiter) != CPY_PENDING)))
         STORE(record->woken, record->born);
-}
-
-static COLD void
-count_untracked(void)
-{
-    ADD(table_counts.untracked, 1);
 }
 
 /* The task in whose step this thread is although no hook has seen that begin: it was taken in. */
@@ -169,18 +157,28 @@ note_site(struct record *record)
         STORE(record->created_at, paths_site(&place));
 }
 
+/* NULL: the table is full. */
 static HOT_INLINE struct record *
-begin(PyObject *task)
+new_record(PyObject *task)
 {
     struct record *record = table_new(task);
-    ADD(table_counts.created, 1);
-    if (unlikely(record == NULL)) {
-        count_untracked();
+    if (unlikely(record == NULL))
         return NULL;
-    }
     *cpy_task_pad(task) = table_index(record);
     STORE(record->born, ticks_now());
     STORE(record->last_end, record->born);
+    return record;
+}
+
+static HOT_INLINE struct record *
+begin(PyObject *task)
+{
+    struct record *record = new_record(task);
+    ADD(table_counts.created, 1);
+    if (unlikely(record == NULL)) {
+        ADD(table_counts.untracked, 1);
+        return NULL;
+    }
     note_parent(record);
     return record;
 }
@@ -209,20 +207,15 @@ birth_within(PyObject *task)
 struct record *
 hooks_record_unseen(PyObject *task)
 {
-    uint32_t *pad = cpy_task_pad(task);
     /* of a second import of _asyncio the wakeup is hooked, but not the type: its end is not seen */
     if (!cpy_is_task(task) || cpy_task_state(task) != CPY_PENDING ||
         cpy_task_field(task, cpy_layout.coro) == NULL)
         return NULL;
     if (loops_thread.making.task == task && loops_thread.making.id == 0)
         return birth_within(task);
-    struct record *record = table_new(task);
-    if (record == NULL)
-        return NULL;
-    *pad = table_index(record);
-    STORE(record->born, ticks_now());
-    STORE(record->last_end, record->born);
-    take_in(record, task);
+    struct record *record = new_record(task);
+    if (record != NULL)
+        take_in(record, task);
     return record;
 }
 
@@ -254,8 +247,7 @@ hooks_birth(PyObject *task, uint64_t within, uint32_t pad)
     if (unlikely(record == NULL))
         return;
     STORE(record->woken, record->born); /* the last that __init__ does is to queue it */
-    if (unlikely(cpy_task_cancels(task) > 0))
-        STORE(record->flags, RECORD_CANCELLING);
+    hooks_read_cancels(record, task);
     PyObject *coro = cpy_task_field(task, cpy_layout.coro);
     if (likely(cpy_caller(skip, skips, &place)))
         paths_birth(record, &place, coro);

@@ -28,9 +28,18 @@ struct record *hooks_birth_begin(PyObject *task);
 /* What stands in the task object: name, coroutine, loop. */
 void hooks_read_task(struct record *record, PyObject *task);
 
+/* Whether cancellations of it are asked for. */
+static inline void
+hooks_read_cancels(struct record *record, PyObject *task)
+{
+    bool cancelling = (record->flags & RECORD_CANCELLING) != 0;
+    if (unlikely((cpy_task_cancels(task) > 0) != cancelling))
+        STORE(record->flags, (uint16_t)(record->flags ^ RECORD_CANCELLING));
+}
+
 /*
- * The same as far as Task's arguments say it, for a task whose first step comes before its fields
- * are to be read.
+ * What stands in the task object as far as Task's arguments say it, for a task whose first step
+ * comes before its fields are to be read.
  */
 void hooks_read_arguments(struct record *record, PyObject *args, PyObject *kwargs);
 

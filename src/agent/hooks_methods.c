@@ -19,12 +19,8 @@ note_cancels(PyObject *task)
     if (!hooks_on() || !cpy_is_task(task))
         return;
     struct record *record = table_find(*cpy_task_pad(task), task);
-    if (record == NULL)
-        return;
-    unsigned flags = record->flags & ~(unsigned)RECORD_CANCELLING;
-    if (cpy_task_cancels(task) > 0)
-        flags |= RECORD_CANCELLING;
-    STORE(record->flags, (uint16_t)flags);
+    if (record != NULL)
+        hooks_read_cancels(record, task);
 }
 
 typedef PyObject *(*fastcall)(PyObject *, PyObject *const *, Py_ssize_t, PyObject *);

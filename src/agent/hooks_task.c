@@ -120,12 +120,6 @@ note_wait(struct loop *loop, uint64_t woken, uint64_t start)
     loop->lag_steps++;
 }
 
-static COLD void
-note_cancelling(struct record *record)
-{
-    STORE(record->flags, (uint16_t)(record->flags ^ RECORD_CANCELLING));
-}
-
 /* The task ended in the step that just ended. */
 static __attribute__((hot, noinline)) void
 end(struct record *record, PyObject *task, uint64_t now)
@@ -180,11 +174,9 @@ step_end(struct step *step)
         end(record, step->task, now);
         return;
     }
-    unsigned flags = record->flags;
-    if (unlikely((cpy_task_cancels(step->task) > 0) != ((flags & RECORD_CANCELLING) != 0)))
-        note_cancelling(record);
+    hooks_read_cancels(record, step->task);
     /* of a task being cancelled its place is told as soon as the time is over */
-    if (loop->path_each_step || unlikely(flags & RECORD_WATCHED))
+    if (loop->path_each_step || unlikely(record->flags & RECORD_WATCHED))
         paths_update(record, step->task);
     else if (record->path == 0)
         STORE(record->at_step, (uint32_t)record->steps - 1); /* read while it ran, if at all */
@@ -220,11 +212,12 @@ init_eager(PyObject *self, PyObject *args, PyObject *kwargs)
 static HOT_TEXT int
 hook_init(PyObject *self, PyObject *args, PyObject *kwargs)
 {
+    if (unlikely(!hooks_on()))
+        return stock_init(self, args, kwargs);
     uint32_t pad = *cpy_task_pad(self);
     struct loops_making outer = loops_thread.making;
-    /* called once more: no birth */
-    if (unlikely(!hooks_on() || table_find(pad, self) != NULL || outer.task == self))
-        return stock_init(self, args, kwargs);
+    if (unlikely(table_find(pad, self) != NULL || outer.task == self))
+        return stock_init(self, args, kwargs); /* called once more: no birth */
     if (unlikely(hooks_may_ask_eager(kwargs)) && hooks_asks_eager(kwargs))
         return init_eager(self, args, kwargs);
     loops_thread.making = (struct loops_making){self, 0};

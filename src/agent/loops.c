@@ -177,13 +177,10 @@ find(PyObject *object)
     return NULL;
 }
 
-HOT_TEXT struct loop *
-loops_of(PyObject *object)
+struct loop *
+loops_of_slow(PyObject *object)
 {
-    struct loop *loop = loops_thread.loop;
-    if (loop != NULL && loop->object == object)
-        return loop;
-    loop = find(object);
+    struct loop *loop = find(object);
     if (loop != NULL)
         return loop;
     loop = take();

@@ -113,7 +113,14 @@ void loops_exit(void);
  * closed the longest gives way, or the one that has been stopped the longest. &loops[0] where it
  * cannot be kept. GIL held.
  */
-struct loop *loops_of(PyObject *object);
+struct loop *loops_of_slow(PyObject *object);
+
+static inline struct loop *
+loops_of(PyObject *object)
+{
+    struct loop *loop = loops_thread.loop;
+    return likely(loop != NULL && loop->object == object) ? loop : loops_of_slow(object);
+}
 
 /*
  * Whether the loop object is there to be called. A weak reference made while the collector

@@ -221,26 +221,21 @@ same_text(PyObject *text, const char *known)
            strncmp(known, (const char *)PyUnicode_DATA(text), n) == 0 && known[n] == '\0';
 }
 
-HOT_TEXT uint32_t
+uint32_t
 paths_coroutine(PyObject *coro)
 {
-    if (likely(coro != NULL && cpy_is_gen(coro))) {
-        const PyGenObject *gen = (const PyGenObject *)coro;
-        PyObject *name = gen->gi_qualname;
-        if (likely(cpyv_gen_created(gen) || cpyv_gen_suspended(gen))) {
-            /* almost always its name is its code's, and found by the code */
-            PyCodeObject *code = cpyv_frame_code(cpyv_gen_frame((PyGenObject *)coro));
-            if (likely(code != NULL && code->co_qualname == name))
-                return code_of(code)->function;
-        }
-        if (name != NULL && PyUnicode_Check(name)) {
-            struct known_object *known = object_entry(name);
-            if (!same_text(name, names_text(known->string)))
-                known->string = string_of(name);
-            return known->string;
-        }
-    }
-    return coro != NULL ? paths_type(Py_TYPE(coro)) : 0;
+    PyCodeObject *code = cpy_named_code(coro); /* almost always there is one */
+    if (likely(code != NULL))
+        return code_of(code)->function;
+    if (coro == NULL)
+        return 0;
+    PyObject *name = cpy_is_gen(coro) ? ((PyGenObject *)coro)->gi_qualname : NULL;
+    if (name == NULL || !PyUnicode_Check(name))
+        return paths_type(Py_TYPE(coro));
+    struct known_object *known = object_entry(name);
+    if (!same_text(name, names_text(known->string)))
+        known->string = string_of(name);
+    return known->string;
 }
 
 int

@@ -20,19 +20,6 @@ struct known_birth {
 
 static struct known_birth births[1 << BITS];
 
-/* The code of a coroutine that has not begun and bears its code's name, or NULL. */
-static inline const PyCodeObject *
-code_of_new(PyObject *coro)
-{
-    if (unlikely(coro == NULL || cpy_type(coro) != &PyCoro_Type))
-        return NULL;
-    PyGenObject *gen = (PyGenObject *)coro;
-    if (unlikely(!cpyv_gen_created(gen)))
-        return NULL;
-    const PyCodeObject *code = cpyv_frame_code(cpyv_gen_frame(gen));
-    return likely(code != NULL && code->co_qualname == gen->gi_qualname) ? code : NULL;
-}
-
 static COLD void
 look_up(struct known_birth *birth, const struct cpy_place *place, PyObject *coro)
 {
@@ -45,7 +32,7 @@ look_up(struct known_birth *birth, const struct cpy_place *place, PyObject *coro
 HOT_TEXT void
 paths_birth(struct record *record, const struct cpy_place *place, PyObject *coro)
 {
-    const PyCodeObject *of = code_of_new(coro);
+    const PyCodeObject *of = cpy_named_code(coro);
     uint64_t hash = (uint64_t)(uintptr_t)place->code + 3 * (uint64_t)(uintptr_t)of +
                     32 * (uint64_t)(unsigned)place->lasti;
     struct known_birth *birth = &births[hash * 0x9E3779B97F4A7C15u >> (64 - BITS)];

@@ -96,15 +96,17 @@ def test_eager(python, mode, loop):
     run_exact(python, mode, loop, "eager")
 
 
-AT_ONCE = """
-    import asyncio, json, sys
+BASE = """
+    import asyncio, json, sys, warnings
     if sys.argv[1] == "uvloop":
         import uvloop
         Base = uvloop.Loop
     else:
         Base = asyncio.SelectorEventLoop
     import looptop
+"""
 
+AT_ONCE = BASE + """
     class Impatient(Base):
         "Runs a callback where others queue it, so that a task's first step comes in its __init__."
         at_once = False
@@ -181,15 +183,7 @@ def test_first_step_within_init(python, loop):
         assert service.wait() == 0
 
 
-ODD_INIT = """
-    import asyncio, sys, warnings
-    if sys.argv[1] == "uvloop":
-        import uvloop
-        Base = uvloop.Loop
-    else:
-        Base = asyncio.SelectorEventLoop
-    import looptop
-
+ODD_INIT = BASE + """
     class Task(asyncio.Task):
         def __new__(cls, *args, **keywords):
             Task.last = super().__new__(cls)

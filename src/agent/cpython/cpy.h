@@ -154,6 +154,18 @@ cpy_is_gen(const PyObject *object)
     return likely(type == &PyCoro_Type) || type == &PyGen_Type || type == &PyAsyncGen_Type;
 }
 
+/* The code of a coroutine or generator that does not run, if it bears its code's name; or NULL. */
+static inline PyCodeObject *
+cpy_named_code(PyObject *coro)
+{
+    PyGenObject *gen = (PyGenObject *)coro;
+    if (unlikely(coro == NULL || !cpy_is_gen(coro)) ||
+        unlikely(!cpyv_gen_created(gen) && !cpyv_gen_suspended(gen)))
+        return NULL;
+    PyCodeObject *code = cpyv_frame_code(cpyv_gen_frame(gen));
+    return likely(code != NULL && code->co_qualname == gen->gi_qualname) ? code : NULL;
+}
+
 /* Behind the C wrappers that stand between frames (asend, coroutine_wrapper …): what they wrap. */
 PyObject *cpy_unwrap(PyObject *awaited);
 
