@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/atomic.h"
@@ -31,6 +32,7 @@
 #include "platform/sock.h"
 
 #define GONE_TRIES 1000
+#define FORK_WAIT_S 1 /* for another thread's fork; its handlers may wait for the caller */
 
 __attribute__((visibility("default"))) struct looptop_agent_state looptop_agent_state = {
     .magic = LOOPTOP_AGENT_MAGIC,
@@ -40,9 +42,12 @@ __attribute__((visibility("default"))) struct looptop_agent_state looptop_agent_
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t resumed = PTHREAD_COND_INITIALIZER;
 static bool running, readonly, prepared;
-static unsigned forks;      /* under way in any thread; the agent's threads are not there */
-static bool paused;         /* by the first of them */
+static bool walk_older; /* the tasks that are older than the hooks */
+static unsigned forks;  /* under way in any thread */
+static __thread unsigned own_forks;
+static bool paused;         /* by the first of them: the agent's threads are not there */
 static bool child_fresh;    /* in a forked child: the parent's tables are still here */
 static bool child_restarts; /* … and its agent was running */
 
@@ -168,7 +173,18 @@ prepare(void)
 }
 
 static int
-start_threads(bool walk, char *reason, size_t size)
+start_threads(void)
+{
+    int rc = io_resume();
+    return rc < 0 ? rc : gil_start(walk_older);
+}
+
+/*
+ * While a fork is under way there is no thread of ours: one that is just being made holds locks of
+ * the interpreter which the child, where it is not, would wait for. Clients find the socket.
+ */
+static int
+start_all(char *reason, size_t size)
 {
     int rc = prepare_socket(reason, size);
     if (rc < 0)
@@ -176,11 +192,13 @@ start_threads(bool walk, char *reason, size_t size)
     looptop_agent_state.pid = getpid();
     set_message("");
     agent_set_hooks(LOOPTOP_HOOKS_WAITING);
-    rc = io_start(looptop_agent_state.socket);
-    if (rc == 0 && (rc = gil_start(walk)) < 0)
-        io_stop(true);
+    rc = io_open(looptop_agent_state.socket);
+    paused = rc == 0 && forks > 0;
+    if (rc == 0 && !paused)
+        rc = start_threads();
     if (rc < 0) {
         agent_unlink();
+        io_stop(true);
         (void)snprintf(reason, size, "cannot start: %s", strerror(-rc));
         agent_set_hooks(LOOPTOP_HOOKS_DORMANT);
     }
@@ -196,8 +214,9 @@ start(bool want_readonly, bool walk, char *reason, size_t size)
         rc = prepare();
         if (rc < 0)
             (void)snprintf(reason, size, "no memory for the tables");
-        else
-            rc = start_threads(walk, reason, size);
+        walk_older = walk;
+        if (rc == 0)
+            rc = start_all(reason, size);
         STORE(readonly, want_readonly);
         STORE(running, rc == 0);
     }
@@ -247,6 +266,7 @@ agent_stop(void)
         set_socket("");
         STORE(running, false);
         paused = false;
+        pthread_cond_broadcast(&resumed);
     }
     pthread_mutex_unlock(&lock);
 }
@@ -271,6 +291,7 @@ void
 agent_pause(void)
 {
     pthread_mutex_lock(&lock);
+    own_forks++;
     forks++;
     if (running && !paused) {
         (void)gil_stop(); /* one that is late is in code of the application */
@@ -285,13 +306,29 @@ agent_resume(void)
 {
     pthread_mutex_lock(&lock);
     /* of a fork that began before there was an agent only this end is seen */
-    if (forks > 0)
+    if (own_forks > 0) {
+        own_forks--;
         forks--;
+    }
     if (forks == 0 && paused) {
         paused = false;
-        if (io_resume() < 0 || gil_start(false) < 0)
+        if (start_threads() < 0)
             agent_refuse("the agent's threads could not be started again after a fork");
+        pthread_cond_broadcast(&resumed);
     }
+    pthread_mutex_unlock(&lock);
+}
+
+void
+agent_await_resume(void)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += FORK_WAIT_S;
+    pthread_mutex_lock(&lock);
+    int rc = 0;
+    while (paused && own_forks == 0 && rc == 0)
+        rc = pthread_cond_clockwait(&resumed, &lock, CLOCK_MONOTONIC, &until);
     pthread_mutex_unlock(&lock);
 }
 
@@ -303,12 +340,13 @@ static void
 in_child(void)
 {
     pthread_mutex_init(&lock, NULL);
+    pthread_cond_init(&resumed, NULL);
     child_fresh = true;
     child_restarts = running;
     STORE(hooks_active, false);
     STORE(running, false);
     paused = false;
-    forks = 0;
+    forks = own_forks = 0;
     agent_set_hooks(LOOPTOP_HOOKS_DORMANT);
     set_socket("");
     io_abandon();

@@ -13,8 +13,9 @@
 #include "looptop/agent_state.h"
 
 /*
- * Starts both threads and listens. 0; -EALREADY: it runs; other -errno with a reason. GIL: not
- * held, or held by a caller that does not wait for the GIL thread.
+ * Listens and starts both threads, while a fork is under way at its end only. 0; -EALREADY: it
+ * runs; other -errno with a reason. GIL: not held, or held by a caller that does not wait for the
+ * GIL thread.
  */
 int agent_start(bool readonly, char *reason, size_t size);
 
@@ -30,6 +31,10 @@ void agent_stop(void);
  */
 void agent_pause(void);
 void agent_resume(void);
+
+/* Waits for another thread's fork to end where it keeps the agent from going on, 1 s at the most.
+ * GIL: not held. */
+void agent_await_resume(void);
 
 /* In a forked child, once: forgets the parent's everything. GIL held. */
 void agent_child(void);

@@ -236,6 +236,14 @@ io_stopping(void)
 }
 
 int
+io_open(const char *path)
+{
+    for (size_t i = 0; i < LOOPTOP_CLIENTS_MAX; i++)
+        peers[i].socket = OWN_FD_NONE;
+    return io_sockets_open(path);
+}
+
+int
 io_resume(void)
 {
     STORE(stop, false);
@@ -243,22 +251,6 @@ io_resume(void)
     STORE(thread_id, 0);
     int rc = agent_thread(&thread, "looptop-io", AGENT_STACK_BYTES, io_main);
     running = rc == 0;
-    return rc;
-}
-
-int
-io_start(const char *path)
-{
-    for (size_t i = 0; i < LOOPTOP_CLIENTS_MAX; i++)
-        peers[i].socket = OWN_FD_NONE;
-    int rc = io_sockets_open(path);
-    if (rc < 0)
-        return rc;
-    rc = io_resume();
-    if (rc < 0) {
-        close_all();
-        (void)unlink(path);
-    }
     return rc;
 }
 

@@ -10,17 +10,17 @@
 
 #include <stdbool.h>
 
-/* Listens at the agent's path and starts the thread. 0, -errno. */
-int io_start(const char *path);
+/* Listens at the agent's path. 0, -errno. */
+int io_open(const char *path);
+
+/* Starts the thread, after io_open or again after io_stop(false). 0, -errno. */
+int io_resume(void);
 
 /* Ends the thread; with `close` the connections and the socket too. */
 void io_stop(bool close_everything);
 
 /* Whether the thread is to end: long work is given up, and begun again by io_resume. io thread. */
 bool io_stopping(void);
-
-/* Starts the thread again after io_stop(false). 0, -errno. */
-int io_resume(void);
 
 /* In a forked child: closes the parent's descriptors without a word. */
 void io_abandon(void);

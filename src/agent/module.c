@@ -320,6 +320,7 @@ module_start(PyObject *self, PyObject *args)
     report_init();
     Py_BEGIN_ALLOW_THREADS;
     rc = agent_start(readonly != 0, reason, sizeof reason);
+    agent_await_resume();
     Py_END_ALLOW_THREADS;
     if (rc < 0 && rc != -EALREADY) {
         PyErr_SetString(PyExc_RuntimeError, reason);

@@ -199,10 +199,12 @@ def test_two_threads_fork_and_a_third_starts_and_stops(python):
         pytest.skip("a sanitizer's allocator may be locked for ever by a fork beside other threads")
     done = run(python, PRELUDE + """
 import threading, time
-looptop.start()
 
+# before and after what the agent does for a fork
 def slow():
     time.sleep(0.001)
+os.register_at_fork(before=slow, after_in_parent=slow)
+looptop.start()
 os.register_at_fork(before=slow, after_in_parent=slow)
 
 def forks():
@@ -229,6 +231,51 @@ third.join()
 print(bool(looptop._agent.socket_path()))
 """, options=["-W", "ignore::DeprecationWarning"])
     assert (done.returncode, done.stderr, done.stdout) == (0, "", "True\n")
+
+
+def test_no_thread_of_the_agent_is_there_at_a_fork(python):
+    """Another thread starts it between the agent's own part in the fork and the fork itself."""
+    done = run(python, PRELUDE + """
+import threading, time
+
+def name(tid):
+    try:
+        return open("/proc/self/task/%s/comm" % tid).read()
+    except OSError:
+        return "" # ended
+def threads():
+    return sum("looptop" in name(tid) for tid in os.listdir("/proc/self/task"))
+def start():
+    looptop.start()
+    started.append(looptop._agent.socket_path())
+
+def before():
+    looptop.stop()
+    others.append(threading.Thread(target=start))
+    others[-1].start()
+    # long enough to see one
+    until = time.monotonic() + 0.1
+    while not threads() and time.monotonic() < until:
+        time.sleep(0.001)
+    counts.append(threads())
+
+def after():
+    others[-1].join()
+    counts.append(threads())
+counts, others, started = [], [], []
+os.register_at_fork(before=before)
+looptop.start()
+os.register_at_fork(after_in_parent=after)
+async def main():
+    for _ in range(3):
+        pid = os.fork()
+        if pid == 0:
+            os._exit(0)
+        assert os.waitpid(pid, 0)[1] == 0
+asyncio.run(main())
+print(counts, len(started))
+""", options=["-W", "ignore::DeprecationWarning"])
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "[0, 2, 0, 2, 0, 2] 3\n")
 
 
 def test_a_child_between_fork_and_exec_has_no_agent(python):
