@@ -78,6 +78,7 @@ after_fork_child(PyObject *self, PyObject *unused)
     agent_child();
     if (exec_follows)
         Py_RETURN_NONE;
+    report_init();
     agent_child_restart();
     if (agent_running())
         install_now();

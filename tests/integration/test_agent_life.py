@@ -50,6 +50,11 @@ def inline(python, source, *arguments, **keywords):
 # ---- fork and exec
 
 
+def up_s(pid):
+    start = open("/proc/%d/stat" % pid).read().rpartition(")")[2].split()[19]
+    return float(open("/proc/uptime").read().split()[0]) - int(start) / os.sysconf("SC_CLK_TCK")
+
+
 def test_fork_in_a_running_task(python):
     with inline(python, """
 async def child_main():
@@ -61,6 +66,7 @@ async def child_main():
 async def main():
     tasks = spawn(5, "parent's")
     await asyncio.sleep(0)
+    await line() # a second later: the child's age is not the parent's
     pid = os.fork()
     if pid == 0:
         asyncio.run(child_main())
@@ -73,15 +79,18 @@ async def main():
 assert looptop.start()
 asyncio.run(main())
 """, options=fork_warnings(python)) as service:
+        parents = service.client()
+        wait_for(lambda: parents.call("status")["agent_up_ns"] > 1.2e9)
+        service.tell()
         lines = sorted(service.line() for _ in range(2))
         child = int(lines[0].split()[1])
         assert lines[1] == "PARENT"
-        parents, childs = service.client(), service.client(child)
+        childs = service.client(child)
         assert parents.call("hello")["pid"] == service.pid
         assert childs.call("hello")["pid"] == child
         assert service.sockets() == sorted("%d.sock" % pid for pid in (service.pid, child))
 
-        wait_for(lambda: parents.totals()["steps"] == 7)
+        wait_for(lambda: parents.totals()["steps"] == 8)
         totals = parents.totals()
         assert (totals["created"], totals["tasks"]) == (6, 6)
         assert {row["name"] for row in parents.rows()} == {"Task-1"} | {
@@ -97,6 +106,12 @@ asyncio.run(main())
         childs.call("cancel", ids=[rows["child's 1"]["id"]])
         assert childs.row("child's 1")["state"] == "cancelled"
         assert parents.totals()["cancelled"] == 0
+
+        # each speaks of its own process; the kernel's figure is in hundredths of a second
+        for client, pid in ((parents, service.pid), (childs, child)):
+            status = client.call("status")
+            assert status["process_up_ns"] >= status["agent_up_ns"] - 2e7
+            assert abs(status["process_up_ns"] / 1e9 - up_s(pid)) < 1
 
         service.tell()
         assert service.wait() == 0
