@@ -291,9 +291,21 @@ settle(struct peer *peers, size_t count, uint64_t now_ns)
     return next_ns;
 }
 
+/* When the next update is due: those of whole seconds come with the samples, which they show. */
+static uint64_t
+next_update(const struct peer *peer, uint64_t now_ns, uint64_t sample_ns)
+{
+    uint64_t due_ns = peer->due_ns + peer->interval_ns;
+    if (due_ns <= now_ns)
+        due_ns = now_ns + peer->interval_ns;
+    if (peer->interval_ns % CLOCK_NS_PER_S != 0)
+        return due_ns;
+    return due_ns > sample_ns ? due_ns - (due_ns - sample_ns) % CLOCK_NS_PER_S : sample_ns;
+}
+
 /* Updates that are due. One that cannot be sent because the last was not read yet is left out. */
 static uint64_t
-update(struct peer *peers, size_t count, uint64_t now_ns)
+update(struct peer *peers, size_t count, uint64_t now_ns, uint64_t sample_ns)
 {
     uint64_t next_ns = UINT64_MAX;
     for (size_t i = 0; i < count && !io_stopping(); i++) {
@@ -301,9 +313,7 @@ update(struct peer *peers, size_t count, uint64_t now_ns)
         if (!peer_is_open(peer) || peer->interval_ns == 0)
             continue;
         if (now_ns >= peer->due_ns) {
-            peer->due_ns += peer->interval_ns;
-            if (peer->due_ns <= now_ns)
-                peer->due_ns = now_ns + peer->interval_ns;
+            peer->due_ns = next_update(peer, now_ns, sample_ns);
             if (peer->out.len > 0)
                 peer_write(peer); /* the first one comes right after the answer to subscribe */
             if (peer->out.len == 0 && !peer->update_pending) {
@@ -319,7 +329,7 @@ update(struct peer *peers, size_t count, uint64_t now_ns)
 }
 
 uint64_t
-answers_tick(struct peer *peers, size_t count)
+answers_tick(struct peer *peers, size_t count, uint64_t sample_ns)
 {
     bool watched = false;
     clients = 0;
@@ -331,7 +341,7 @@ answers_tick(struct peer *peers, size_t count)
     take_done(peers, count);
     uint64_t now_ns = clock_monotonic_ns();
     uint64_t settle_ns = settle(peers, count, now_ns);
-    uint64_t update_ns = update(peers, count, now_ns);
+    uint64_t update_ns = update(peers, count, now_ns, sample_ns);
     return settle_ns < update_ns ? settle_ns : update_ns;
 }
 

@@ -14,10 +14,10 @@ void answers_line(struct peer *peer, const char *line, size_t n);
 
 /*
  * Sends what has become ready: jobs that are done, cancellations that are settled, requests whose
- * time is over, updates that are due. Returns when to come again at the latest (monotonic ns),
- * UINT64_MAX when nothing is expected.
+ * time is over, updates that are due. The next sample is taken at sample_ns. Returns when to come
+ * again at the latest (monotonic ns), UINT64_MAX when nothing is expected.
  */
-uint64_t answers_tick(struct peer *peers, size_t count);
+uint64_t answers_tick(struct peer *peers, size_t count, uint64_t sample_ns);
 
 /* A peer went away: nothing is sent to it any more. */
 void answers_forget(uint64_t peer_number);

@@ -212,8 +212,8 @@ gil_work_period(bool walk)
             loops_probe();
         if (release)
             loops_release();
-        if (blocks && (stopped || probe || release))
-            gil_yield(); /* the count may take a slice and more */
+        if (blocks && (stopped || probe || release) && memory_blocks_are_dear())
+            gil_yield();
         if (blocks)
             memory_blocks_sample();
         gil_give();

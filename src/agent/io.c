@@ -207,7 +207,7 @@ io_main(void *arg)
     STORE(thread_id, gettid());
     while (!LOAD(stop)) {
         uint64_t due_ns = sample(clock_monotonic_ns());
-        uint64_t answers_ns = answers_tick(peers, LOOPTOP_CLIENTS_MAX);
+        uint64_t answers_ns = answers_tick(peers, LOOPTOP_CLIENTS_MAX, due_ns);
         settle_peers();
         if (answers_detach_wanted()) {
             agent_detach_later();

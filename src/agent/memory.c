@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "agent/atomic.h"
+#include "agent/gil.h"
 #include "agent/loops.h"
 #include "agent/names.h"
 #include "agent/table.h"
@@ -43,7 +44,7 @@ static struct {
     bool installed;
 } gc;
 static int64_t blocks = -1;
-static uint64_t blocks_due_ns;
+static uint64_t blocks_due_ns, blocks_cost_ns = BLOCKS_LIMIT_NS;
 static bool blocks_given_up;
 
 /* gc calls it with ("start" or "stop", {"generation": n, …}). */
@@ -93,6 +94,12 @@ memory_blocks_due(void)
     return !blocks_given_up && clock_monotonic_ns() >= blocks_due_ns;
 }
 
+bool
+memory_blocks_are_dear(void)
+{
+    return blocks_cost_ns > GIL_SLICE_NS / 4;
+}
+
 /* Of this thread: a count during which the kernel ran somebody else was not slow. */
 static uint64_t
 cpu_ns(void)
@@ -107,19 +114,11 @@ memory_blocks_sample(void)
 {
     uint64_t start = cpu_ns();
     int64_t now = cpy_allocated_blocks();
-    uint64_t cost = cpu_ns() - start;
-    uint64_t pause = cost * BLOCKS_PAUSE;
+    blocks_cost_ns = cpu_ns() - start;
+    uint64_t pause = blocks_cost_ns * BLOCKS_PAUSE;
     blocks_due_ns = clock_monotonic_ns() + (pause < CLOCK_NS_PER_S ? CLOCK_NS_PER_S : pause);
-    blocks_given_up = now < 0 || cost > BLOCKS_LIMIT_NS;
+    blocks_given_up = now < 0 || blocks_cost_ns > BLOCKS_LIMIT_NS;
     STORE(blocks, blocks_given_up ? -1 : now);
-}
-
-static uint64_t
-thread_cpu_ns(void)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (uint64_t)t.tv_sec * CLOCK_NS_PER_S + (uint64_t)t.tv_nsec;
 }
 
 /*
@@ -142,14 +141,14 @@ heap_in_use(uint64_t rss)
         return 0;
     if (now_ns < due_ns)
         return last;
-    uint64_t cpu_ns = thread_cpu_ns();
+    uint64_t start = cpu_ns();
     struct mallinfo2 now = info();
-    cpu_ns = thread_cpu_ns() - cpu_ns;
-    if (cpu_ns > HEAP_MAX_NS) {
+    uint64_t cost = cpu_ns() - start;
+    if (cost > HEAP_MAX_NS) {
         info = NULL;
         return 0;
     }
-    due_ns = now_ns + cpu_ns * 1000;
+    due_ns = now_ns + cost * 1000;
     last = now.uordblks + now.hblkhd;
     return last;
 }

@@ -17,6 +17,9 @@ void memory_gc_install(void);
 /* Whether counting Python's blocks is due: it costs up to a millisecond, so rarely. gil thread. */
 bool memory_blocks_due(void);
 
+/* Whether counting them takes a good part of a slice, as far as is known. gil thread. */
+bool memory_blocks_are_dear(void);
+
 /* Counts them. GIL held. */
 void memory_blocks_sample(void);
 

@@ -302,6 +302,21 @@ report_agent(struct json_out *out, unsigned clients, uint64_t live)
     json_out_object_end(out);
 }
 
+/* Since when the process is there does not change: it is read once, and once more after a fork. */
+static bool
+process_up(uint64_t *ret_ns)
+{
+    static pid_t pid;
+    static uint64_t start_ns;
+    if (pid != getpid() && proc_start_ns(NULL, getpid(), &start_ns) == 0)
+        pid = getpid();
+    if (pid != getpid())
+        return false;
+    uint64_t now_ns = clock_boottime_ns();
+    *ret_ns = now_ns > start_ns ? now_ns - start_ns : 0;
+    return true;
+}
+
 void
 report_status(struct json_out *out, unsigned clients)
 {
@@ -312,7 +327,7 @@ report_status(struct json_out *out, unsigned clients)
     json_out_kv_int(out, "pid", getpid());
     json_out_kv_int(out, "uid", geteuid());
     json_out_kv_string(out, "python", python);
-    if (proc_uptime_ns(NULL, getpid(), &up_ns) == 0)
+    if (process_up(&up_ns))
         json_out_kv_uint(out, "process_up_ns", up_ns);
     else
         json_out_kv_null(out, "process_up_ns");

@@ -7,15 +7,27 @@
 static uint64_t frozen_monotonic_ns;
 static double frozen_realtime_s;
 
-uint64_t
-clock_monotonic_ns(void)
+static uint64_t
+read_ns(clockid_t clock)
 {
     uint64_t frozen = __atomic_load_n(&frozen_monotonic_ns, __ATOMIC_RELAXED);
     if (frozen)
         return frozen;
     struct timespec ts;
-    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
+    (void)clock_gettime(clock, &ts);
     return (uint64_t)ts.tv_sec * CLOCK_NS_PER_S + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t
+clock_monotonic_ns(void)
+{
+    return read_ns(CLOCK_MONOTONIC);
+}
+
+uint64_t
+clock_boottime_ns(void)
+{
+    return read_ns(CLOCK_BOOTTIME);
 }
 
 double

@@ -10,10 +10,14 @@
 /* CLOCK_MONOTONIC in nanoseconds. */
 uint64_t clock_monotonic_ns(void);
 
+/* CLOCK_BOOTTIME in nanoseconds: since boot, times of suspension included. */
+uint64_t clock_boottime_ns(void);
+
 /* CLOCK_REALTIME in seconds since 1970. */
 double clock_realtime_s(void);
 
-/* Tests: freeze both clocks at these values; monotonic_ns 0 returns to the real ones. */
+/* Tests: freeze the clocks at these values, that since boot too at monotonic_ns; monotonic_ns 0
+ * returns to the real ones. */
 void clock_set_for_test(uint64_t monotonic_ns, double realtime_s);
 
 #endif

@@ -25,6 +25,9 @@ test_is_the_system_clock(void **state)
     uint64_t before = now_ns(CLOCK_MONOTONIC);
     uint64_t ours = clock_monotonic_ns();
     assert_in_range(ours, before, now_ns(CLOCK_MONOTONIC));
+    before = now_ns(CLOCK_BOOTTIME);
+    ours = clock_boottime_ns();
+    assert_in_range(ours, before, now_ns(CLOCK_BOOTTIME));
     double real_before = (double)now_ns(CLOCK_REALTIME) / 1e9;
     double real = clock_realtime_s();
     assert_true(real >= real_before - 1e-6);
