@@ -440,3 +440,25 @@ def test_children_that_are_too_old_are_left_alone(site):
         done = run(old, "-c", "import sys; print(sys.chained)", check=False, **told)
         assert done.stdout == "True\n" and done.stderr.count("\n") == 1
         assert "needs CPython 3.11" in done.stderr
+
+
+def test_another_path_builds_nothing_anew(tmp_path):
+    """A virtual environment that is activated puts another interpreter of the same minor first."""
+    minors = {}
+    for python in PYTHONS:
+        text = subprocess.run([python, "-c", "import sys; print(sys.version_info[1])"],
+                              stdout=subprocess.PIPE, text=True).stdout
+        minors.setdefault(text, []).append(os.path.dirname(python))
+    pair = next((found for found in minors.values() if len(set(found)) > 1), None)
+    if pair is None:
+        pytest.skip("needs two interpreters of the same minor")
+    script = os.path.join(ROOT, "tests", "support", "pythons.sh")
+    environ = dict(os.environ, HOME=str(tmp_path), PYENV_ROOT=str(tmp_path))
+
+    def made(first, second):
+        environ["PATH"] = "%s:%s:/usr/bin:/bin" % (first, second)
+        subprocess.run([script, str(tmp_path / "build")], env=environ, check=True)
+        return (tmp_path / "build" / "pythons.mk").read_text()
+    before = made(pair[0], pair[1])
+    assert pair[0] in (tmp_path / "build" / "pythons.made").read_text()
+    assert made(pair[1], pair[0]) == before

@@ -8,6 +8,8 @@
 #   BUILD/pythons.mk      AGENT_TAGS, and AGENT_VERSION_<tag>, AGENT_SO_<tag>, AGENT_INC_<tag> of each
 #   BUILD/pythons.table   the table `make` prints
 #   BUILD/pythons.list    the interpreters an agent serves, one a line
+#   BUILD/pythons.made    those whose headers the agents were built with: they stay, whatever stands first
+#                         on PATH today, since an agent serves every build of its minor
 # A file whose contents stay the same is not touched. What an interpreter said of itself is kept in
 # BUILD/pythons.cache, so that a second run starts none of them.
 set -eu
@@ -20,7 +22,7 @@ arch=$(${CC:-cc} -dumpmachine 2>/dev/null | cut -d- -f1)
 mkdir -p "$build"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-touch "$cache" "$work/seen" "$work/first" "$work/table" "$work/mk" "$work/list" "$work/cache"
+touch "$cache" "$work/made" "$work/seen" "$work/first" "$work/table" "$work/mk" "$work/list" "$work/cache"
 
 # Runs in the interpreter: must parse on any Python 3.
 probe='
@@ -123,6 +125,7 @@ END
         return
     fi
     echo "$tag $1" >>"$work/first"
+    echo "$1" >>"$work/made"
     row "$1" "$version" "built: looptop_agent$suffix"
     {
         echo "AGENT_TAGS += $tag"
@@ -154,7 +157,9 @@ if [ $# -gt 0 ]; then
         command -v "$name" || echo "$name"
     done >"$work/candidates"
 else
-    candidates >"$work/candidates"
+    candidates >"$work/found"
+    grep -xF -f "$work/found" "$build/pythons.made" >"$work/candidates" 2>/dev/null || true
+    cat "$work/found" >>"$work/candidates"
 fi
 while read -r path; do
     consider "$path"
@@ -185,4 +190,5 @@ keep()
 keep "$work/mk" "$build/pythons.mk"
 keep "$work/pretty" "$build/pythons.table"
 keep "$work/list" "$build/pythons.list"
+keep "$work/made" "$build/pythons.made"
 keep "$work/cache" "$cache"
