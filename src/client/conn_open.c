@@ -2,6 +2,7 @@
 /* From a pid to a connection: find the socket, see who serves it, agree on the protocol. */
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "client/conn.h"
@@ -15,6 +16,9 @@
 #include "platform/proc.h"
 #include "platform/sock.h"
 #include "vendor/cjson/cJSON.h"
+
+#define STOPPED_LOOKS 6
+#define STOPPED_LOOK_NS 50000000
 
 static int
 read_hello(pid_t target, const cJSON *result, struct conn_hello *hello, struct conn_error *error)
@@ -120,6 +124,21 @@ conn_dial(pid_t pid, int timeout_ms, struct conn **ret_conn, struct conn_error *
     return 0;
 }
 
+/* Nobody answers in a process that is stopped; one that is looked at by a debugger goes on soon. */
+static bool
+stays_stopped(pid_t pid)
+{
+    struct proc_status status;
+    const struct timespec pause = {.tv_nsec = STOPPED_LOOK_NS};
+
+    for (unsigned i = 0; i < STOPPED_LOOKS; i++) {
+        if (proc_status(NULL, pid, &status) < 0 || (status.state != 'T' && status.state != 't'))
+            return false;
+        (void)nanosleep(&pause, NULL);
+    }
+    return true;
+}
+
 int
 conn_open(pid_t pid, int timeout_ms, struct conn **ret_conn, struct conn_error *error)
 {
@@ -128,7 +147,8 @@ conn_open(pid_t pid, int timeout_ms, struct conn **ret_conn, struct conn_error *
 
     if (r < 0)
         return r;
-    r = conn_greet(conn, pid, timeout_ms, error);
+    r = stays_stopped(pid) ? conn_fail_silent(pid, timeout_ms, error)
+                           : conn_greet(conn, pid, timeout_ms, error);
     if (r < 0)
         conn = conn_close(conn);
     else

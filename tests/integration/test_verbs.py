@@ -10,6 +10,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -566,7 +567,19 @@ def test_an_agent_that_is_disabled(value, disabled):
 def test_a_stopped_process(start):
     agent = start()
     agent.process.send_signal(signal.SIGSTOP)
+    began = time.monotonic()
     assert_says(looptop("ps", agent.pid), 3, "stopped", "kill -CONT " + agent.pid)
+    assert time.monotonic() - began < 5  # so long an answer is awaited of one that runs
+
+
+def test_a_process_that_is_stopped_for_a_moment(start):
+    """As py-spy and debuggers do."""
+    agent = start()
+    agent.process.send_signal(signal.SIGSTOP)
+    timer = threading.Timer(0.1, agent.process.send_signal, [signal.SIGCONT])
+    timer.start()
+    assert looptop("ps", agent.pid).returncode == 0
+    timer.join()
 
 
 def test_another_protocol(start):
