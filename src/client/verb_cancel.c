@@ -145,7 +145,10 @@ confirmed(const struct task_list *list)
             out_clean(coroutine, sizeof(coroutine),
                 list->rows[i]->coroutine ? list->rows[i]->coroutine : ""));
     }
-    (void)fprintf(stderr, "Cancel %s? [y/N] ", list->count == 1 ? "it" : "all of them");
+    if (list->count == 1)
+        (void)fprintf(stderr, "Cancel it? [y/N] ");
+    else
+        (void)fprintf(stderr, "Cancel these %zu tasks? [y/N] ", list->count);
     (void)fflush(stderr);
     if (!fgets(answer, sizeof(answer), stdin))
         answer[0] = '\0';

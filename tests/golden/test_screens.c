@@ -323,8 +323,8 @@ check_cancel(struct model *model, size_t count, int cols, int rows)
     assert_int_equal(view_open(&fixture.screen.popup, &cancel_view, model), 0);
     assert_int_equal(cancel_ask(&fixture.screen.popup, tags, count, count > 1), 0);
     fixture_draw(&fixture, model);
-    snprintf(name, sizeof name, "cancel%s-%zu-%dx%d", model->detail.id ? "-detail" : "", count,
-        cols, rows);
+    snprintf(name, sizeof name, "cancel%s%s-%zu-%dx%d", model->detail.id ? "-detail" : "",
+        tags[0].running ? "-run" : "", count, cols, rows);
     golden_check(name, &fixture.surface, cols == 80);
     fixture_screen_done(&fixture);
 }
@@ -339,6 +339,9 @@ cancel(void **state)
 
     (void)state;
     fixture_model(&model, 100);
+    model.page.rows[0].state = LOOPTOP_RUN;
+    check_cancel(&model, 1, 80, 24);
+    model.page.rows[0].state = LOOPTOP_WAIT;
     for (size_t i = 0; i < 3; i++)
         for (size_t k = 0; k < SIZES; k++)
             check_cancel(&model, counts[i], sizes[k].cols, sizes[k].rows);

@@ -60,6 +60,26 @@ one_task_is_cancelled_with_enter(void **state)
 }
 
 static void
+y_and_n_answer(void **state)
+{
+    (void)state;
+    for (size_t count = 1; count <= 7; count += 6) {
+        open_cancel(count, count > 1);
+        press('n');
+        assert_int_equal(action.kind, ACTION_BACK);
+        open_cancel(count, count > 1);
+        press('y');
+        assert_int_equal(action.kind, ACTION_CANCEL);
+        assert_int_equal(action.count, count);
+    }
+    open_cancel(CANCEL_TYPED + 1, true);
+    press(KEYS_DOWN);
+    press(KEYS_DOWN); /* the buttons */
+    press('y');
+    assert_int_equal(action.kind, ACTION_REDRAW);
+}
+
+static void
 several_are_left_unless_chosen(void **state)
 {
     (void)state;
@@ -103,9 +123,7 @@ many_need_their_number(void **state)
     press(KEYS_DOWN); /* cancel them: not before the number is typed */
     press(KEYS_ENTER);
     assert_int_not_equal(action.kind, ACTION_CANCEL);
-    press(KEYS_UP);
-    press(KEYS_UP);
-    type("1");
+    type("1"); /* it has asked for the number again */
     press(KEYS_ENTER);
     assert_int_equal(action.kind, ACTION_CANCEL);
     assert_int_equal(action.count, CANCEL_TYPED + 1);
@@ -253,6 +271,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_task_is_cancelled_with_enter),
+        cmocka_unit_test(y_and_n_answer),
         cmocka_unit_test(several_are_left_unless_chosen),
         cmocka_unit_test(one_tagged_is_left_unless_chosen),
         cmocka_unit_test(many_need_their_number),

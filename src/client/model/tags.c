@@ -29,7 +29,7 @@ path_end(const char *file)
 void
 tag_of(const struct task_row *row, struct tag *ret_tag)
 {
-    *ret_tag = (struct tag){.id = row->id};
+    *ret_tag = (struct tag){.id = row->id, .running = row->state == LOOPTOP_RUN};
     snprintf(ret_tag->name, sizeof ret_tag->name, "%s", row->name);
     snprintf(
         ret_tag->coroutine, sizeof ret_tag->coroutine, "%s", row->coroutine ? row->coroutine : "");

@@ -15,6 +15,7 @@ struct tag {
     char name[LOOPTOP_NAME_MAX];
     char coroutine[128];
     char at[192]; /* "file:line function", "" not known */
+    bool running; /* in a step: nothing reaches it before its next await */
 };
 
 struct tags {

@@ -29,6 +29,7 @@ struct cancel_state {
     uint64_t *ids;    /* owned; the same tasks */
     size_t count;
     bool tagged;
+    bool refused; /* Enter, without the number */
     enum focus focus;
     struct line_edit message, number;
 };
@@ -90,6 +91,20 @@ step_focus(struct cancel_state *state, int step)
 }
 
 static void
+confirm(struct cancel_state *state, struct action *ret_action)
+{
+    if (number_typed(state)) {
+        *ret_action = (struct action){.kind = ACTION_CANCEL,
+            .ids = state->ids,
+            .count = state->count,
+            .text = state->message.text};
+        return;
+    }
+    state->focus = FOCUS_NUMBER;
+    state->refused = true;
+}
+
+static void
 on_enter(struct cancel_state *state, struct action *ret_action)
 {
     if (state->focus == FOCUS_MESSAGE && !state->tagged)
@@ -98,11 +113,8 @@ on_enter(struct cancel_state *state, struct action *ret_action)
         state->focus = state->count > CANCEL_TYPED ? FOCUS_NUMBER : FOCUS_LEAVE;
     else if (state->focus == FOCUS_LEAVE)
         *ret_action = (struct action){.kind = ACTION_BACK};
-    else if (number_typed(state))
-        *ret_action = (struct action){.kind = ACTION_CANCEL,
-            .ids = state->ids,
-            .count = state->count,
-            .text = state->message.text};
+    else
+        confirm(state, ret_action);
 }
 
 static void
@@ -127,6 +139,8 @@ cancel_key(struct view *view, const struct model *model, int key, struct action 
         line_edit_key(edit, key);
     else if (key == 'q' || key == 'n')
         ret_action->kind = ACTION_BACK;
+    else if (key == 'y')
+        confirm(state, ret_action);
 }
 
 #define EFFECT "It receives CancelledError at "
@@ -147,7 +161,7 @@ inner_cols(int cols)
 static bool
 place_apart(const struct cancel_state *state, int cols)
 {
-    return state->count == 1 && state->tags[0].at[0] &&
+    return state->count == 1 && state->tags[0].at[0] && !state->tags[0].running &&
            inner_cols(cols) < (int)strlen(EFFECT) + PLACE_COLS;
 }
 
@@ -221,6 +235,11 @@ draw_effect(
     const char *at = state->count == 1 ? state->tags[0].at : "";
     int x = in.x, end = in.x + in.w;
 
+    if (state->count == 1 && state->tags[0].running) {
+        surface_fit(surface, x, y, in.w, FIT_START, ROLE_DEFAULT,
+            "It runs now: it receives CancelledError at its next await.");
+        return y + 1;
+    }
     if (!*at) {
         surface_fit(surface, x, y, in.w, FIT_START, ROLE_DEFAULT,
             state->count > 1 ? "Each receives CancelledError where it waits."
@@ -287,7 +306,10 @@ draw_box(const struct cancel_state *state, struct surface *surface, struct rect 
         &state->message, "Message:", state->focus == FOCUS_MESSAGE, surface, in, message_y);
     if (state->count > CANCEL_TYPED) {
         number_y = y++;
-        snprintf(label, sizeof label, "Type %zu to confirm:", state->count);
+        snprintf(label, sizeof label,
+            state->refused && !number_typed(state) ? "Not so. Type %zu, or Esc to leave them:"
+                                                   : "Type %zu to confirm:",
+            state->count);
         number_x =
             draw_field(&state->number, label, state->focus == FOCUS_NUMBER, surface, in, number_y);
     }
