@@ -369,12 +369,12 @@ search_lines(struct conn *conn, uint64_t id, cJSON **ret_message)
 }
 
 int
-conn_call(struct conn *conn, const char *method, const char *params, int timeout_ms,
-    cJSON **ret_result, struct conn_error *error)
+conn_await(struct conn *conn, uint64_t id, const char *method, int timeout_ms, cJSON **ret_result,
+    struct conn_error *error)
 {
-    uint64_t deadline = clock_monotonic_ns() + (uint64_t)timeout_ms * 1000000, id;
+    uint64_t deadline = clock_monotonic_ns() + (uint64_t)timeout_ms * 1000000;
     cJSON *message;
-    int r = conn_send(conn, method, params, &id);
+    int r = 0;
 
     while (r == 0) {
         int broken = conn_pump(conn);
@@ -391,6 +391,17 @@ conn_call(struct conn *conn, const char *method, const char *params, int timeout
         return conn_fail(error, r, "process %d gave no answer to `%s` within %g s", (int)conn->pid,
             method, timeout_ms / 1000.0);
     return fail_broken(conn, r, method, error);
+}
+
+int
+conn_call(struct conn *conn, const char *method, const char *params, int timeout_ms,
+    cJSON **ret_result, struct conn_error *error)
+{
+    uint64_t id;
+    int r = conn_send(conn, method, params, &id);
+
+    return r < 0 ? fail_broken(conn, r, method, error)
+                 : conn_await(conn, id, method, timeout_ms, ret_result, error);
 }
 
 struct conn *

@@ -22,6 +22,11 @@ struct conn *conn_new(int fd, pid_t pid);
  */
 int conn_dial(pid_t pid, int timeout_ms, struct conn **ret_conn, struct conn_error *error);
 
+/* The second half of conn_call: waits for the answer to a request that was sent. After -ETIMEDOUT
+ * it may be waited for again. */
+int conn_await(struct conn *conn, uint64_t id, const char *method, int timeout_ms,
+    struct cJSON **ret_result, struct conn_error *error);
+
 /* Sends `hello`, checks the answer, keeps it for conn_hello. 0, or negative with error filled. */
 int conn_greet(struct conn *conn, pid_t target, int timeout_ms, struct conn_error *error);
 

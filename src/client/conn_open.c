@@ -2,7 +2,6 @@
 /* From a pid to a connection: find the socket, see who serves it, agree on the protocol. */
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "client/conn.h"
@@ -17,8 +16,7 @@
 #include "platform/sock.h"
 #include "vendor/cjson/cJSON.h"
 
-#define STOPPED_LOOKS 6
-#define STOPPED_LOOK_NS 50000000
+#define STOPPED_MS 400
 
 static int
 read_hello(pid_t target, const cJSON *result, struct conn_hello *hello, struct conn_error *error)
@@ -57,12 +55,30 @@ conn_accept_hello(struct conn *conn, pid_t target, const cJSON *result, struct c
     return r;
 }
 
+static bool
+is_stopped(pid_t pid)
+{
+    struct proc_status status;
+
+    return proc_status(NULL, pid, &status) == 0 && (status.state == 'T' || status.state == 't');
+}
+
 int
 conn_greet(struct conn *conn, pid_t target, int timeout_ms, struct conn_error *error)
 {
     char who[CONN_DESCRIBE_SIZE];
     cJSON *result = NULL;
-    int r = conn_call(conn, "hello", CONN_HELLO_PARAMS, timeout_ms, &result, error);
+    int first_ms = timeout_ms < STOPPED_MS ? timeout_ms : STOPPED_MS;
+    uint64_t id;
+    int r = conn_send(conn, "hello", CONN_HELLO_PARAMS, &id);
+
+    /* nobody answers in a process that is stopped; one that is looked at by a debugger, or gets its
+     * share of the processor by being stopped, goes on soon */
+    if (r < 0)
+        return conn_fail_open(target, r, timeout_ms, error);
+    r = conn_await(conn, id, "hello", first_ms, &result, error);
+    if (r == -ETIMEDOUT && timeout_ms > first_ms && !is_stopped(target))
+        r = conn_await(conn, id, "hello", timeout_ms - first_ms, &result, error);
 
     if (r == LOOPTOP_ERR_PROTOCOL)
         return conn_fail(error, -EPROTO,
@@ -124,21 +140,6 @@ conn_dial(pid_t pid, int timeout_ms, struct conn **ret_conn, struct conn_error *
     return 0;
 }
 
-/* Nobody answers in a process that is stopped; one that is looked at by a debugger goes on soon. */
-static bool
-stays_stopped(pid_t pid)
-{
-    struct proc_status status;
-    const struct timespec pause = {.tv_nsec = STOPPED_LOOK_NS};
-
-    for (unsigned i = 0; i < STOPPED_LOOKS; i++) {
-        if (proc_status(NULL, pid, &status) < 0 || (status.state != 'T' && status.state != 't'))
-            return false;
-        (void)nanosleep(&pause, NULL);
-    }
-    return true;
-}
-
 int
 conn_open(pid_t pid, int timeout_ms, struct conn **ret_conn, struct conn_error *error)
 {
@@ -147,8 +148,7 @@ conn_open(pid_t pid, int timeout_ms, struct conn **ret_conn, struct conn_error *
 
     if (r < 0)
         return r;
-    r = stays_stopped(pid) ? conn_fail_silent(pid, timeout_ms, error)
-                           : conn_greet(conn, pid, timeout_ms, error);
+    r = conn_greet(conn, pid, timeout_ms, error);
     if (r < 0)
         conn = conn_close(conn);
     else

@@ -582,6 +582,27 @@ def test_a_process_that_is_stopped_for_a_moment(start):
     timer.join()
 
 
+def test_a_process_that_is_stopped_most_of_the_time(start):
+    """As cpulimit does: it answers in the moments in between."""
+    agent = start()
+    over = threading.Event()
+
+    def limit():
+        while not over.wait(0.01):
+            agent.process.send_signal(signal.SIGSTOP)
+            over.wait(0.09)
+            agent.process.send_signal(signal.SIGCONT)
+    thread = threading.Thread(target=limit)
+    thread.start()
+    try:
+        for _ in range(3):
+            done = looptop("ps", agent.pid)
+            assert done.returncode == 0, done.stderr
+    finally:
+        over.set()
+        thread.join()
+
+
 def test_another_protocol(start):
     assert_says(looptop("ps", start("--mode", "protocol:2").pid), 3, "protocol 2")
     assert_says(looptop("ps", start("--mode", "error:-32001").pid), 3, "protocol")
