@@ -32,7 +32,9 @@
 #include "platform/sock.h"
 
 #define GONE_TRIES 1000
-#define FORK_WAIT_S 1 /* for another thread's fork; its handlers may wait for the caller */
+#define FORK_WAIT_S 1
+#define DETACH_LOOK_NS 1000000
+#define DETACH_LOOKS 1000
 
 __attribute__((visibility("default"))) struct looptop_agent_state looptop_agent_state = {
     .magic = LOOPTOP_AGENT_MAGIC,
@@ -42,19 +44,28 @@ __attribute__((visibility("default"))) struct looptop_agent_state looptop_agent_
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t resumed = PTHREAD_COND_INITIALIZER;
+static pthread_cond_t ended = PTHREAD_COND_INITIALIZER; /* the last of the forks */
 static bool running, readonly, prepared;
-static bool walk_older; /* the tasks that are older than the hooks */
-static unsigned forks;  /* under way in any thread */
+static bool knows_forks; /* in_child is registered */
+static bool walk_older;  /* the tasks that are older than the hooks */
+static unsigned forks;   /* under way in any thread */
 static __thread unsigned own_forks;
-static bool paused;         /* by the first of them: the agent's threads are not there */
-static bool child_fresh;    /* in a forked child: the parent's tables are still here */
-static bool child_restarts; /* … and its agent was running */
+static bool paused;          /* by the first of them: the agent's threads are not there */
+static bool threads_owed;    /* … and could not be started again; atomic */
+static bool detach_answered; /* atomic */
+static bool child_fresh;     /* in a forked child: the parent's tables are still here */
+static bool child_restarts;  /* … and its agent was running */
 
 bool
 agent_running(void)
 {
     return LOAD(running);
+}
+
+bool
+agent_owes_threads(void)
+{
+    return LOAD(threads_owed);
 }
 
 bool
@@ -155,28 +166,42 @@ prepare_socket(char *reason, size_t size)
     return 0;
 }
 
-static void in_child(void);
-
 /* What is made once and stays. */
 static int
 prepare(void)
 {
     if (prepared)
         return 0;
-    if (table_init() < 0 || names_init() < 0)
-        return -ENOMEM;
-    if (pthread_atfork(NULL, NULL, in_child) != 0)
+    if (!knows_forks || table_init() < 0 || names_init() < 0)
         return -ENOMEM;
     ticks_init();
     prepared = true;
     return 0;
 }
 
+/* Both or none. */
 static int
 start_threads(void)
 {
     int rc = io_resume();
-    return rc < 0 ? rc : gil_start(walk_older);
+    if (rc == 0 && (rc = gil_start(walk_older)) < 0)
+        io_stop(false);
+    return rc;
+}
+
+/*
+ * Forks of other threads are waited for, under the lock: the kernel copies descriptors before it
+ * copies memory, so that of a socket closed or opened meanwhile the child has the one without the
+ * other. Not longer than a second: their handlers may wait for the caller.
+ */
+static void
+await_forks(void)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += FORK_WAIT_S;
+    for (int rc = 0; forks > 0 && own_forks == 0 && rc == 0;)
+        rc = pthread_cond_clockwait(&ended, &lock, CLOCK_MONOTONIC, &until);
 }
 
 /*
@@ -205,16 +230,37 @@ start_all(char *reason, size_t size)
     return rc;
 }
 
+/*
+ * Under the lock. Where no thread can be made now, by a limit of the system's, it is tried again
+ * at the next fork, start or collection of garbage; clients wait as long.
+ */
+static void
+resume(void)
+{
+    if (forks > 0 || !paused)
+        return;
+    bool failed = start_threads() < 0;
+    paused = failed;
+    STORE(threads_owed, failed);
+}
+
 static int
 start(bool want_readonly, bool walk, char *reason, size_t size)
 {
     pthread_mutex_lock(&lock);
+    await_forks();
     int rc = -EALREADY;
+    resume();
+    if (running && threads_owed) {
+        rc = -EAGAIN;
+        (void)snprintf(reason, size, "no thread can be started: %s", strerror(EAGAIN));
+    }
     if (!running) {
         rc = prepare();
         if (rc < 0)
             (void)snprintf(reason, size, "no memory for the tables");
         walk_older = walk;
+        report_init();
         if (rc == 0)
             rc = start_all(reason, size);
         STORE(readonly, want_readonly);
@@ -255,6 +301,7 @@ void
 agent_stop(void)
 {
     pthread_mutex_lock(&lock);
+    await_forks();
     child_restarts = false;
     if (running) {
         switch_off();
@@ -265,26 +312,39 @@ agent_stop(void)
         STORE(population_walking, false);
         set_socket("");
         STORE(running, false);
+        STORE(threads_owed, false);
         paused = false;
-        pthread_cond_broadcast(&resumed);
     }
     pthread_mutex_unlock(&lock);
 }
 
+/* The answer goes out first. */
 static void *
 detach_main(void *arg)
 {
     (void)arg;
+    const struct timespec pause = {.tv_nsec = DETACH_LOOK_NS};
+    for (int i = 0; i < DETACH_LOOKS && !LOAD(detach_answered); i++)
+        (void)nanosleep(&pause, NULL);
     agent_stop();
     return NULL;
 }
 
-void
-agent_detach_later(void)
+int
+agent_detach(void)
 {
     pthread_t thread;
-    if (agent_thread(&thread, "looptop-detach", AGENT_STACK_BYTES, detach_main) == 0)
+    STORE(detach_answered, false);
+    int rc = agent_thread(&thread, "looptop-detach", AGENT_STACK_BYTES, detach_main);
+    if (rc == 0)
         pthread_detach(thread);
+    return rc;
+}
+
+void
+agent_detach_answered(void)
+{
+    STORE(detach_answered, true);
 }
 
 void
@@ -310,25 +370,20 @@ agent_resume(void)
         own_forks--;
         forks--;
     }
-    if (forks == 0 && paused) {
-        paused = false;
-        if (start_threads() < 0)
-            agent_refuse("the agent's threads could not be started again after a fork");
-        pthread_cond_broadcast(&resumed);
-    }
+    resume();
+    if (forks == 0)
+        pthread_cond_broadcast(&ended);
     pthread_mutex_unlock(&lock);
 }
 
 void
-agent_await_resume(void)
+agent_retry(void)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += FORK_WAIT_S;
-    pthread_mutex_lock(&lock);
-    int rc = 0;
-    while (paused && own_forks == 0 && rc == 0)
-        rc = pthread_cond_clockwait(&resumed, &lock, CLOCK_MONOTONIC, &until);
+    if (!LOAD(threads_owed) || pthread_mutex_trylock(&lock) != 0)
+        return;
+    /* a former gil thread would be waited for, and may itself wait for the caller's GIL */
+    if (!gil_lingers())
+        resume();
     pthread_mutex_unlock(&lock);
 }
 
@@ -340,13 +395,16 @@ static void
 in_child(void)
 {
     pthread_mutex_init(&lock, NULL);
-    pthread_cond_init(&resumed, NULL);
+    pthread_cond_init(&ended, NULL);
+    forks = own_forks = 0;
+    if (!prepared)
+        return;
     child_fresh = true;
     child_restarts = running;
     STORE(hooks_active, false);
     STORE(running, false);
     paused = false;
-    forks = own_forks = 0;
+    STORE(threads_owed, false);
     agent_set_hooks(LOOPTOP_HOOKS_DORMANT);
     set_socket("");
     io_abandon();
@@ -374,6 +432,13 @@ agent_child_restart(void)
     /* the parent's tasks are not the child's: those that go on here are taken in as they step */
     if (child_restarts)
         (void)start(readonly, false, reason, sizeof reason);
+}
+
+/* Before anything here is used: the first start may meet a fork in another thread. */
+__attribute__((constructor)) static void
+at_load(void)
+{
+    knows_forks = pthread_atfork(NULL, NULL, in_child) == 0;
 }
 
 /* At exit() without an end of the interpreter the socket would stay. */

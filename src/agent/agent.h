@@ -13,15 +13,16 @@
 #include "looptop/agent_state.h"
 
 /*
- * Listens and starts both threads, while a fork is under way at its end only. 0; -EALREADY: it
- * runs; other -errno with a reason. GIL: not held, or held by a caller that does not wait for the
- * GIL thread.
+ * Listens and starts both threads; within a fork of the caller's own they start at its end, forks
+ * of other threads are waited for, a second at the most. 0; -EALREADY: it runs; other -errno with a
+ * reason. GIL: not held, or held by a caller that does not wait for the GIL thread.
  */
 int agent_start(bool readonly, char *reason, size_t size);
 
 /*
- * Ends both threads, removes the socket, leaves the hooks inactive. A gil thread that waits for a
- * lock of the application in the loop's own code is not waited for. GIL: not held by the caller.
+ * Waits for forks as agent_start does. Ends both threads, removes the socket, leaves the hooks
+ * inactive. A gil thread that waits for a lock of the application in the loop's own code is not
+ * waited for. GIL: not held by the caller.
  */
 void agent_stop(void);
 
@@ -32,9 +33,10 @@ void agent_stop(void);
 void agent_pause(void);
 void agent_resume(void);
 
-/* Waits for another thread's fork to end where it keeps the agent from going on, 1 s at the most.
- * GIL: not held. */
-void agent_await_resume(void);
+/* Starts the threads that could not be started after a fork, if there is such a debt and nobody is
+ * starting or stopping. GIL: any. */
+void agent_retry(void);
+bool agent_owes_threads(void);
 
 /* In a forked child, once: forgets the parent's everything. GIL held. */
 void agent_child(void);
@@ -48,8 +50,12 @@ void agent_unlink(void);
 /* Has it put back: the process did not end after all. GIL: any. */
 void agent_link(void);
 
-/* A client asked for it: everything stops, from a thread that waits for the others. io thread. */
-void agent_detach_later(void);
+/*
+ * A client asked for it: everything stops, from a thread that waits for the others, once the answer
+ * is said to be on its way or after a second. 0, -errno: no thread. io thread.
+ */
+int agent_detach(void);
+void agent_detach_answered(void);
 
 bool agent_running(void);
 bool agent_readonly(void);

@@ -230,6 +230,12 @@ gil_stop(void)
     return 0;
 }
 
+bool
+gil_lingers(void)
+{
+    return queue.running;
+}
+
 void
 gil_abandon(void)
 {

@@ -51,6 +51,9 @@ int gil_start(bool walk);
  */
 int gil_stop(void);
 
+/* Whether one that gil_stop did not wait for may still be there. Between stop and start. */
+bool gil_lingers(void);
+
 /* Whether it is to end. Any thread. */
 bool gil_stopping(void);
 

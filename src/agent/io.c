@@ -210,7 +210,7 @@ io_main(void *arg)
         uint64_t answers_ns = answers_tick(peers, LOOPTOP_CLIENTS_MAX, due_ns);
         settle_peers();
         if (answers_detach_wanted()) {
-            agent_detach_later();
+            agent_detach_answered();
             break;
         }
         int wait_ms = io_sockets_mend(timeout_ms(answers_ns < due_ns ? answers_ns : due_ns));
@@ -240,6 +240,8 @@ io_open(const char *path)
 {
     for (size_t i = 0; i < LOOPTOP_CLIENTS_MAX; i++)
         peers[i].socket = OWN_FD_NONE;
+    /* kept over forks: of a process that forks all the time there is a sample each second, too */
+    sample_due_ns = clock_monotonic_ns() + CLOCK_NS_PER_S;
     return io_sockets_open(path);
 }
 
@@ -247,7 +249,6 @@ int
 io_resume(void)
 {
     STORE(stop, false);
-    sample_due_ns = clock_monotonic_ns() + CLOCK_NS_PER_S;
     STORE(thread_id, 0);
     int rc = agent_thread(&thread, "looptop-io", AGENT_STACK_BYTES, io_main);
     running = rc == 0;

@@ -13,6 +13,7 @@
 #include <malloc.h>
 #include <time.h>
 
+#include "agent/agent.h"
 #include "agent/atomic.h"
 #include "agent/gil.h"
 #include "agent/loops.h"
@@ -52,6 +53,7 @@ static PyObject *
 gc_called(PyObject *self, PyObject *const *args, Py_ssize_t n)
 {
     (void)self;
+    agent_retry();
     if (n < 2 || !PyUnicode_Check(args[0]) || !PyDict_Check(args[1]))
         Py_RETURN_NONE;
     if (PyUnicode_CompareWithASCIIString(args[0], "start") == 0) {

@@ -254,7 +254,10 @@ on_unsubscribe(struct peer *peer, const struct rpc_request *request, struct rpc_
 static int
 on_detach(struct peer *peer, const struct rpc_request *request, struct rpc_error *error)
 {
-    (void)error;
+    if (agent_detach() < 0) {
+        rpc_error_set(error, LOOPTOP_ERR_INTERNAL, "no thread could be started for it: try again");
+        return -EAGAIN;
+    }
     struct event event = {.kind = "detach",
         .text = "detached",
         .peer_pid = (int)peer->pid,

@@ -15,7 +15,6 @@
 #include "agent/gil.h"
 #include "agent/hooks.h"
 #include "agent/loops.h"
-#include "agent/report.h"
 
 static bool registered;
 static __thread bool exec_follows; /* in subprocess's fork_exec, which runs the fork handlers */
@@ -78,7 +77,6 @@ after_fork_child(PyObject *self, PyObject *unused)
     agent_child();
     if (exec_follows)
         Py_RETURN_NONE;
-    report_init();
     agent_child_restart();
     if (agent_running())
         install_now();
@@ -318,10 +316,8 @@ module_start(PyObject *self, PyObject *args)
     if (register_all() < 0)
         return NULL;
     agent_child();
-    report_init();
     Py_BEGIN_ALLOW_THREADS;
     rc = agent_start(readonly != 0, reason, sizeof reason);
-    agent_await_resume();
     Py_END_ALLOW_THREADS;
     if (rc < 0 && rc != -EALREADY) {
         PyErr_SetString(PyExc_RuntimeError, reason);
@@ -353,7 +349,8 @@ module_socket(PyObject *self, PyObject *unused)
     (void)self;
     (void)unused;
     char path[LOOPTOP_AGENT_TEXT];
-    if (!agent_socket(path))
+    /* whoever starts it then tries it again */
+    if (!agent_socket(path) || agent_owes_threads())
         Py_RETURN_NONE;
     return PyUnicode_DecodeFSDefault(path);
 }
@@ -364,7 +361,9 @@ static PyMethodDef methods[] = {
         "asyncio is not imported."},
     {"stop", module_stop, METH_NOARGS, "Stop the agent; its hooks become inactive."},
     {"asyncio_imported", module_imported, METH_NOARGS, "asyncio has just been imported."},
-    {"socket_path", module_socket, METH_NOARGS, "Where the agent listens, or None."}, {0}};
+    {"socket_path", module_socket, METH_NOARGS,
+        "Where the agent listens, or None: it does not, or has no threads to do so."},
+    {0}};
 
 static int
 module_exec(PyObject *module)

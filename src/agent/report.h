@@ -7,7 +7,7 @@
 
 #include "proto/json_out.h"
 
-/* Reads what does not change: the interpreter's version. GIL held, once. */
+/* At each start: the interpreter's version, since when. GIL: any. */
 void report_init(void);
 
 /* A second has passed: rates. */

@@ -278,6 +278,168 @@ print(counts, len(started))
     assert (done.returncode, done.stderr, done.stdout) == (0, "", "[0, 2, 0, 2, 0, 2] 3\n")
 
 
+# registers fork handlers so slowly that a fork comes in between
+SLOW = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <unistd.h>
+typedef void handler(void);
+int __register_atfork(handler *a, handler *b, handler *c, void *d)
+{
+    int (*stock)(handler *, handler *, handler *, void *) =
+        (int (*)(handler *, handler *, handler *, void *))dlsym(RTLD_NEXT, "__register_atfork");
+    usleep(200000);
+    return stock(a, b, c, d);
+}
+"""
+
+
+@pytest.mark.parametrize("child", ["sys.exit(0)", "looptop.start(); os._exit(0)",
+                                   "os.fork() and os.wait(); os._exit(0)"], ids=["ends", "starts", "forks"])
+def test_a_fork_within_the_first_start(python, child, tmp_path):
+    """The child waits for no lock that the other thread, which is not there, has held."""
+    if "san" in os.environ.get("LD_PRELOAD", ""):
+        pytest.skip("a sanitizer's allocator may be locked for ever by a fork beside other threads")
+    (tmp_path / "slow.c").write_text(SLOW)
+    slow = str(tmp_path / "slow.so")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", slow, str(tmp_path / "slow.c"), "-ldl"], check=True)
+    done = run(python, PRELUDE + """
+import threading, time
+go = threading.Event()
+def before():
+    go.set()
+    time.sleep(0.1)
+os.register_at_fork(before=before)
+def start():
+    go.wait()
+    looptop.start()
+thread = threading.Thread(target=start)
+thread.start()
+pid = os.fork()
+if pid == 0:
+    %s
+until = time.monotonic() + 20
+while os.waitpid(pid, os.WNOHANG)[0] == 0:
+    if time.monotonic() > until:
+        os.kill(pid, 9)
+        print("the child hangs")
+    time.sleep(0.01)
+thread.join()
+print(bool(looptop._agent.socket_path()))
+""" % child, options=["-W", "ignore::DeprecationWarning"], LD_PRELOAD=slow)
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "True\n")
+
+
+def test_a_child_has_no_socket_of_a_parent_that_stops_meanwhile(python):
+    """The kernel copies descriptors before memory: closed in between they would stay in the child."""
+    if "san" in os.environ.get("LD_PRELOAD", ""):
+        pytest.skip("a sanitizer's allocator may be locked for ever by a fork beside other threads")
+    done = run(python, PRELUDE + """
+import random, threading, time
+
+def sockets():
+    count = 0
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            count += os.readlink("/proc/self/fd/" + name).startswith("socket")
+        except OSError:
+            pass # of the list itself
+    return count
+def stop(barrier):
+    barrier.wait()
+    until = time.perf_counter() + random.random() * 0.0015
+    while time.perf_counter() < until:
+        pass
+    looptop.stop()
+found = 0
+for _ in range(60):
+    looptop.start()
+    barrier = threading.Barrier(2)
+    thread = threading.Thread(target=stop, args=[barrier])
+    thread.start()
+    barrier.wait()
+    pid = os.fork()
+    if pid == 0:
+        looptop.stop()
+        os._exit(sockets())
+    found += os.waitpid(pid, 0)[1] != 0
+    thread.join()
+print(found)
+""", options=["-W", "ignore::DeprecationWarning"])
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "0\n")
+
+
+def test_no_thread_can_be_made_after_a_fork(python):
+    """The agent comes back as soon as one can."""
+    done = run(python, PRELUDE + """
+import gc, resource, tempfile, time
+
+def name(tid):
+    try:
+        return open("/proc/self/task/%s/comm" % tid).read().strip()
+    except OSError:
+        return "" # ended
+def threads():
+    return sorted(filter(None, (name(tid) for tid in os.listdir("/proc/self/task"))))[:2]
+def limit(value):
+    resource.setrlimit(resource.RLIMIT_NPROC, (value, hard))
+def fork():
+    try:
+        pid = os.fork()
+        if pid == 0:
+            os._exit(0)
+        os.waitpid(pid, 0)
+    except BlockingIOError:
+        pass
+looptop.start()
+looptop.stop()
+if os.geteuid() == 0: # whom no limit binds
+    directory = tempfile.mkdtemp(dir="/tmp")
+    os.chown(directory, 65534, 65534)
+    os.environ["XDG_RUNTIME_DIR"] = directory
+    os.setresuid(65534, 65534, 65534)
+soft, hard = resource.getrlimit(resource.RLIMIT_NPROC)
+assert looptop.start()
+for back in (gc.collect, looptop.start, fork):
+    limit(1)
+    fork()
+    alone = threads()
+    assert not any("looptop" in name for name in alone), alone
+    assert not looptop.start()
+    limit(soft)
+    back()
+    assert threads() == ["looptop-gil", "looptop-io"], (back, threads())
+    assert looptop.start()
+looptop.stop()
+if os.environ["XDG_RUNTIME_DIR"].startswith("/tmp/tmp"):
+    os.rmdir(os.environ["XDG_RUNTIME_DIR"] + "/looptop")
+print("END")
+""", options=["-W", "ignore::DeprecationWarning"])
+    assert (done.returncode, done.stdout) == (0, "END\n"), done.stderr
+    assert done.stderr.count("no thread can be started") == 3
+
+
+def test_a_program_that_forks_all_the_time_is_sampled(python):
+    with inline(python, """
+async def ticks():
+    while True:
+        await asyncio.sleep(0.01)
+async def main():
+    task = asyncio.create_task(ticks())
+    while True:
+        await asyncio.sleep(0.2)
+        pid = os.fork()
+        if pid == 0:
+            os._exit(0)
+        os.waitpid(pid, 0)
+assert looptop.start()
+asyncio.run(main())
+""", options=["-W", "ignore::DeprecationWarning"]) as service:
+        client = service.client()
+        wait_for(lambda: client.call("status")["rates"]["steps"] > 50)
+        wait_for(lambda: len(client.call("loops", history=True)["loops"][0]["history"]["busy_pct"]) >= 3)
+
+
 def test_a_child_between_fork_and_exec_has_no_agent(python):
     """preexec_fn makes subprocess run the fork handlers; what follows is another program."""
     with inline(python, """

@@ -26,6 +26,8 @@ __version__ = "0.1.0"
 _agent = None  # the C extension, once loaded
 _finder = None  # on sys.meta_path while asyncio is not imported yet
 _lock = _thread.allocate_lock()  # one start or stop at a time
+# whoever holds it in the parent is not in the child to let it go
+os.register_at_fork(after_in_child=_lock._at_fork_reinit)
 
 
 def start(readonly=False):
@@ -78,8 +80,6 @@ def _start_locked(readonly):
         if problem:
             return problem
         _agent = _load(path)
-        # whoever holds it in the parent is not there to let it go
-        os.register_at_fork(after_in_child=_lock._at_fork_reinit)
     if _agent.socket_path() is not None:
         return None
     if "asyncio" in sys.modules:
