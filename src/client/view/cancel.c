@@ -135,9 +135,10 @@ cancel_key(struct view *view, const struct model *model, int key, struct action 
         step_focus(state, 1);
     else if (key == KEYS_BACKTAB || key == KEYS_UP || (key == KEYS_LEFT && !edit))
         step_focus(state, -1);
-    else if (edit)
+    else if (edit) {
         line_edit_key(edit, key);
-    else if (key == 'q' || key == 'n')
+        state->refused = false;
+    } else if (key == 'q' || key == 'n')
         ret_action->kind = ACTION_BACK;
     else if (key == 'y')
         confirm(state, ret_action);
@@ -307,8 +308,7 @@ draw_box(const struct cancel_state *state, struct surface *surface, struct rect 
     if (state->count > CANCEL_TYPED) {
         number_y = y++;
         snprintf(label, sizeof label,
-            state->refused && !number_typed(state) ? "Not so. Type %zu, or Esc to leave them:"
-                                                   : "Type %zu to confirm:",
+            state->refused ? "Not so. Type %zu, or Esc to leave them:" : "Type %zu to confirm:",
             state->count);
         number_x =
             draw_field(&state->number, label, state->focus == FOCUS_NUMBER, surface, in, number_y);
