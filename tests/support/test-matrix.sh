@@ -57,13 +57,24 @@ ln -sf /proc/self/fd "$root/dev/fd"
 mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
 mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
 
-# build/ of an earlier run stays, so that only what changed is compiled again
-mkdir -p "$root/work"
+# build/ of an earlier run stays, so that only what changed is compiled again: what differs from what
+# was compiled then is new, whatever its own time says (it may come from another tree)
+new=$root/work.new
+rm -rf "$new"
+mkdir -p "$root/work" "$new"
 (cd "$here" && tar -c --exclude=./build --exclude=./.git --exclude=__pycache__ .) |
-    tar -x -C "$root/work" --no-same-owner
-(cd "$root/work" && find . -path ./build -prune -o -type f -print) | while read -r file; do
-    [ -e "$here/$file" ] || rm -f "$root/work/$file"
+    tar -x -C "$new" --no-same-owner
+(cd "$new" && find . -type f -print) | while read -r file; do
+    if ! cmp -s "$new/$file" "$root/work/$file"; then
+        mkdir -p "$(dirname "$root/work/$file")"
+        cp "$new/$file" "$root/work/$file"
+    fi
+    [ ! -x "$new/$file" ] || chmod +x "$root/work/$file"
 done
+(cd "$root/work" && find . -path ./build -prune -o -type f -print) | while read -r file; do
+    [ -e "$new/$file" ] || rm -f "$root/work/$file"
+done
+rm -rf "$new"
 
 # what the machine trusts: registries may be reached through a proxy with a certificate of its own
 authorities=/etc/ssl/certs/ca-certificates.crt
