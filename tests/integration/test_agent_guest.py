@@ -436,7 +436,7 @@ assert looptop.start()
 asyncio.run(main())
 """, options=["-W", "ignore::DeprecationWarning"]) as service:
         client = service.client()
-        wait_for(lambda: client.call("status")["rates"]["steps"] > 50)
+        wait_for(lambda: client.call("status")["rates"]["steps"] > 0)
         wait_for(lambda: len(client.call("loops", history=True)["loops"][0]["history"]["busy_pct"]) >= 3)
 
 
