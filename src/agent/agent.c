@@ -257,12 +257,13 @@ start(bool want_readonly, bool walk, char *reason, size_t size)
     }
     if (!running) {
         rc = prepare();
-        if (rc < 0)
+        if (rc < 0) {
             (void)snprintf(reason, size, "no memory for the tables");
-        walk_older = walk;
-        report_init();
-        if (rc == 0)
+        } else {
+            walk_older = walk;
+            report_init();
             rc = start_all(reason, size);
+        }
         STORE(readonly, want_readonly);
         STORE(running, rc == 0);
     }

@@ -53,7 +53,7 @@ static PyObject *
 gc_called(PyObject *self, PyObject *const *args, Py_ssize_t n)
 {
     (void)self;
-    agent_retry();
+    agent_retry(); /* nothing else of ours is called where the agent has no threads */
     if (n < 2 || !PyUnicode_Check(args[0]) || !PyDict_Check(args[1]))
         Py_RETURN_NONE;
     if (PyUnicode_CompareWithASCIIString(args[0], "start") == 0) {

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client/model/process.h"
 #include "common/fmt.h"
 #include "platform/proc.h"
 
@@ -48,10 +49,9 @@ conn_describe(pid_t pid, char out[CONN_DESCRIBE_SIZE])
 int
 conn_fail_silent(pid_t pid, int timeout_ms, struct conn_error *error)
 {
-    struct proc_status status;
     char who[CONN_DESCRIBE_SIZE];
 
-    if (proc_status(NULL, pid, &status) == 0 && (status.state == 'T' || status.state == 't'))
+    if (process_stopped(pid))
         return conn_fail(error, -ETIMEDOUT, "%s is stopped: continue it with `kill -CONT %d`",
             conn_describe(pid, who), (int)pid);
     return conn_fail(error, -ETIMEDOUT,

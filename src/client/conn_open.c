@@ -8,6 +8,7 @@
 #include "client/conn_fail.h"
 #include "client/conn_impl.h"
 #include "client/model/json_in.h"
+#include "client/model/process.h"
 #include "looptop/limits.h"
 #include "looptop/protocol.h"
 #include "looptop/version.h"
@@ -55,14 +56,6 @@ conn_accept_hello(struct conn *conn, pid_t target, const cJSON *result, struct c
     return r;
 }
 
-static bool
-is_stopped(pid_t pid)
-{
-    struct proc_status status;
-
-    return proc_status(NULL, pid, &status) == 0 && (status.state == 'T' || status.state == 't');
-}
-
 int
 conn_greet(struct conn *conn, pid_t target, int timeout_ms, struct conn_error *error)
 {
@@ -77,7 +70,7 @@ conn_greet(struct conn *conn, pid_t target, int timeout_ms, struct conn_error *e
     if (r < 0)
         return conn_fail_open(target, r, timeout_ms, error);
     r = conn_await(conn, id, "hello", first_ms, &result, error);
-    if (r == -ETIMEDOUT && timeout_ms > first_ms && !is_stopped(target))
+    if (r == -ETIMEDOUT && timeout_ms > first_ms && !process_stopped(target))
         r = conn_await(conn, id, "hello", timeout_ms - first_ms, &result, error);
 
     if (r == LOOPTOP_ERR_PROTOCOL)

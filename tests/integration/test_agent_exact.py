@@ -56,6 +56,10 @@ def uvloop_python(python):
     return found
 
 
+def python_for(python, loop):
+    return uvloop_python(python) if loop == "uvloop" else python
+
+
 def modes(python):
     return ["object", "native"] + ["generator"] * (version(python) < (3, 12))
 
@@ -81,8 +85,7 @@ def test_uvloop_of_the_distribution(python, mode):
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 def test_debug_mode(python, loop):
-    if loop == "uvloop":
-        python = uvloop_python(python)
+    python = python_for(python, loop)
     run_exact(python, "native", loop, PYTHONASYNCIODEBUG="1")
 
 
@@ -91,8 +94,7 @@ def test_debug_mode(python, loop):
 def test_eager(python, mode, loop):
     if version(python) < (3, 12):
         pytest.skip("eager tasks came with 3.12")
-    if loop == "uvloop":
-        python = uvloop_python(python)
+    python = python_for(python, loop)
     run_exact(python, mode, loop, "eager")
 
 
@@ -173,8 +175,7 @@ AT_ONCE = BASE + """
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 def test_first_step_within_init(python, loop):
     """Also where the loop runs it there, and where __init__ fails."""
-    if loop == "uvloop":
-        python = uvloop_python(python)
+    python = python_for(python, loop)
     with Service.inline(python, AT_ONCE, loop) as service:
         truth = service.json()
         assert len(truth) == 12 + 12 * (version(python) >= (3, 12))
@@ -247,8 +248,7 @@ ODD_INIT = BASE + """
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 def test_meddled_with_in_init(python, loop):
     """What a loop's call_soon does to a task while its __init__ runs."""
-    if loop == "uvloop":
-        python = uvloop_python(python)
+    python = python_for(python, loop)
     with Service.inline(python, ODD_INIT, loop) as service:
         service.expect("made")
         client = service.client()

@@ -585,17 +585,20 @@ def test_a_process_that_is_stopped_for_a_moment(start):
 def test_a_process_that_is_stopped_most_of_the_time(start):
     """As cpulimit does: it answers in the moments in between."""
     agent = start()
-    over = threading.Event()
+    over, stopped = threading.Event(), threading.Event()
 
     def limit():
         while not over.wait(0.01):
             agent.process.send_signal(signal.SIGSTOP)
+            stopped.set()
             over.wait(0.09)
             agent.process.send_signal(signal.SIGCONT)
     thread = threading.Thread(target=limit)
     thread.start()
     try:
-        for _ in range(3):
+        for _ in range(5):
+            stopped.clear()
+            assert stopped.wait(TIMEOUT)
             done = looptop("ps", agent.pid)
             assert done.returncode == 0, done.stderr
     finally:

@@ -22,7 +22,7 @@ arch=$(${CC:-cc} -dumpmachine 2>/dev/null | cut -d- -f1)
 mkdir -p "$build"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-touch "$cache" "$work/made" "$work/seen" "$work/first" "$work/table" "$work/mk" "$work/list" "$work/cache"
+touch "$cache" "$work/seen" "$work/first" "$work/table" "$work/mk" "$work/list" "$work/cache"
 
 # Runs in the interpreter: must parse on any Python 3.
 probe='
@@ -125,7 +125,6 @@ END
         return
     fi
     echo "$tag $1" >>"$work/first"
-    echo "$1" >>"$work/made"
     row "$1" "$version" "built: looptop_agent$suffix"
     {
         echo "AGENT_TAGS += $tag"
@@ -190,5 +189,6 @@ keep()
 keep "$work/mk" "$build/pythons.mk"
 keep "$work/pretty" "$build/pythons.table"
 keep "$work/list" "$build/pythons.list"
+cut -d" " -f2- "$work/first" >"$work/made"
 keep "$work/made" "$build/pythons.made"
 keep "$work/cache" "$cache"

@@ -173,6 +173,14 @@ process_describe(pid_t pid, char *name, size_t name_size, char *command, size_t 
 }
 
 bool
+process_stopped(pid_t pid)
+{
+    struct proc_status status;
+
+    return proc_status(NULL, pid, &status) == 0 && (status.state == 'T' || status.state == 't');
+}
+
+bool
 process_ended(pid_t pid, uint64_t start_ns)
 {
     struct proc_status status;

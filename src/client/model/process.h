@@ -24,6 +24,9 @@ void process_command(pid_t pid, char *out, size_t size);
 /* The name and the command of a process, as far as /proc tells; else "" and "". */
 void process_describe(pid_t pid, char *name, size_t name_size, char *command, size_t command_size);
 
+/* Whether it is stopped by a signal or a tracer, at this moment. */
+bool process_stopped(pid_t pid);
+
 /*
  * Whether the process of this number that started at start_ns (proc_start_ns; 0: not known) is
  * over, be it that another one has the number now.
