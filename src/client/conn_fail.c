@@ -33,31 +33,18 @@ conn_fail(struct conn_error *error, int code, const char *format, ...)
     return code;
 }
 
-const char *
-conn_describe(pid_t pid, char out[CONN_DESCRIBE_SIZE])
-{
-    char command[80];
-    size_t len;
-
-    if (proc_cmdline(NULL, pid, command, sizeof(command), &len) == 0 && len > 0)
-        (void)snprintf(out, CONN_DESCRIBE_SIZE, "process %d (%s)", (int)pid, command);
-    else
-        (void)snprintf(out, CONN_DESCRIBE_SIZE, "process %d", (int)pid);
-    return out;
-}
-
 int
 conn_fail_silent(pid_t pid, int timeout_ms, struct conn_error *error)
 {
-    char who[CONN_DESCRIBE_SIZE];
+    char who[PROC_DESCRIBE_SIZE];
 
     if (process_stopped(pid))
         return conn_fail(error, -ETIMEDOUT, "%s is stopped: continue it with `kill -CONT %d`",
-            conn_describe(pid, who), (int)pid);
+            proc_describe(pid, who), (int)pid);
     return conn_fail(error, -ETIMEDOUT,
         "the agent in %s did not answer within %g s: try again, or see whether the machine is "
         "overloaded",
-        conn_describe(pid, who), timeout_ms / 1000.0);
+        proc_describe(pid, who), timeout_ms / 1000.0);
 }
 
 static bool
@@ -92,29 +79,25 @@ is_other(pid_t pid)
 static int
 fail_absent(pid_t pid, struct conn_error *error)
 {
-    char who[CONN_DESCRIBE_SIZE], value[4];
+    char who[PROC_DESCRIBE_SIZE], value[4];
 
     if (is_other(pid))
         return conn_fail(error, -ENOENT,
             "%s is no CPython program: `looptop ls` lists processes with an agent",
-            conn_describe(pid, who));
+            proc_describe(pid, who));
     if (proc_environ(NULL, pid, "LOOPTOP", value, sizeof(value)) == 0 && strcmp(value, "0") == 0)
         return conn_fail(error, -ENOENT,
-            "no agent in %s: it was disabled by LOOPTOP=0 in its environment: start it without "
-            "that",
-            conn_describe(pid, who));
-    return conn_fail(error, -ENOENT,
-        "no agent in %s: none was started, or it was detached: start it with `looptop run`, or "
-        "call "
-        "looptop.start() in it; this version cannot attach to a process started without",
-        conn_describe(pid, who));
+            "no agent in %s: it was disabled by LOOPTOP=0 in its environment",
+            proc_describe(pid, who));
+    return conn_fail(error, -ENOENT, "no agent in %s: none was brought in, or it was detached",
+        proc_describe(pid, who));
 }
 
 int
 conn_fail_open(pid_t pid, int code, int timeout_ms, struct conn_error *error)
 {
     struct proc_status status;
-    char who[CONN_DESCRIBE_SIZE];
+    char who[PROC_DESCRIBE_SIZE];
 
     switch (code) {
     case -ESRCH:
@@ -128,16 +111,16 @@ conn_fail_open(pid_t pid, int code, int timeout_ms, struct conn_error *error)
         if (proc_status(NULL, pid, &status) == 0 && status.uid != geteuid())
             return conn_fail(error, -EACCES,
                 "%s belongs to user %u: run looptop as that user or as root",
-                conn_describe(pid, who), (unsigned)status.uid);
+                proc_describe(pid, who), (unsigned)status.uid);
         if (geteuid() == 0)
             return conn_fail(error, -EACCES,
-                "%s cannot be looked into: it, or looptop, is confined", conn_describe(pid, who));
+                "%s cannot be looked into: it, or looptop, is confined", proc_describe(pid, who));
         return conn_fail(error, -EACCES,
-            "%s: permission denied: run looptop as its owner or as root", conn_describe(pid, who));
+            "%s: permission denied: run looptop as its owner or as root", proc_describe(pid, who));
     case -ETIMEDOUT:
         return conn_fail_silent(pid, timeout_ms, error);
     default:
         return conn_fail(error, code, "cannot connect to the agent in %s: %s",
-            conn_describe(pid, who), strerror(-code));
+            proc_describe(pid, who), strerror(-code));
     }
 }

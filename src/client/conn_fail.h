@@ -8,8 +8,6 @@
 
 #include "client/conn.h"
 
-#define CONN_DESCRIBE_SIZE 128
-
 int conn_fail(struct conn_error *error, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -18,8 +16,5 @@ int conn_fail_open(pid_t pid, int code, int timeout_ms, struct conn_error *error
 
 /* Connected, but nothing came back. */
 int conn_fail_silent(pid_t pid, int timeout_ms, struct conn_error *error);
-
-/* "process 4242 (python app.py)", as far as it can be read. Returns out. */
-const char *conn_describe(pid_t pid, char out[CONN_DESCRIBE_SIZE]);
 
 #endif

@@ -59,7 +59,7 @@ conn_accept_hello(struct conn *conn, pid_t target, const cJSON *result, struct c
 int
 conn_greet(struct conn *conn, pid_t target, int timeout_ms, struct conn_error *error)
 {
-    char who[CONN_DESCRIBE_SIZE];
+    char who[PROC_DESCRIBE_SIZE];
     cJSON *result = NULL;
     int first_ms = timeout_ms < STOPPED_MS ? timeout_ms : STOPPED_MS;
     uint64_t id;
@@ -77,10 +77,10 @@ conn_greet(struct conn *conn, pid_t target, int timeout_ms, struct conn_error *e
         return conn_fail(error, -EPROTO,
             "the agent in %s speaks another protocol than looptop %s: use the looptop it was "
             "started with",
-            conn_describe(target, who), LOOPTOP_VERSION);
+            proc_describe(target, who), LOOPTOP_VERSION);
     if (r == LOOPTOP_ERR_CLIENTS)
         return conn_fail(error, -EBUSY, "%d clients are connected to %s already: leave one of them",
-            LOOPTOP_CLIENTS_MAX, conn_describe(target, who));
+            LOOPTOP_CLIENTS_MAX, proc_describe(target, who));
     if (r == -ETIMEDOUT)
         return conn_fail_silent(target, timeout_ms, error);
     if (r == 0)

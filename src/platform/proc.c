@@ -143,6 +143,19 @@ inner_pid(const char *text, pid_t pid)
     return (pid_t)number;
 }
 
+/* Of the fields that a zombie, a kernel thread or an old kernel lacks, what stands for "none". */
+static void
+parse_more(const char *text, struct proc_status *out)
+{
+    uint64_t tracer = 0, seccomp = 0, size;
+    const char *caught = status_value(text, "SigCgt");
+
+    out->has_memory = status_number(text, "VmSize", 0, UINT64_MAX, &size);
+    out->tracer = status_number(text, "TracerPid", 0, INT_MAX, &tracer) ? (pid_t)tracer : 0;
+    out->seccomp = status_number(text, "Seccomp", 0, UINT_MAX, &seccomp) ? (unsigned)seccomp : 0;
+    out->caught = caught ? strtoull(caught, NULL, 16) : 0;
+}
+
 static void
 copy_line(char *out, size_t size, const char *text)
 {
@@ -175,6 +188,7 @@ parse_status(const char *text, pid_t pid, struct proc_status *out)
     out->uid = (uid_t)uid;
     out->euid = (uid_t)euid;
     out->threads = (unsigned)threads;
+    parse_more(text, out);
     return true;
 }
 
@@ -222,6 +236,19 @@ proc_cmdline(const char *root, pid_t pid, char *out, size_t size, size_t *ret_le
             out[i] = '?';
     }
     return 0;
+}
+
+const char *
+proc_describe(pid_t pid, char out[PROC_DESCRIBE_SIZE])
+{
+    char command[80];
+    size_t len;
+
+    if (proc_cmdline(NULL, pid, command, sizeof(command), &len) == 0 && len > 0)
+        (void)snprintf(out, PROC_DESCRIBE_SIZE, "process %d (%s)", (int)pid, command);
+    else
+        (void)snprintf(out, PROC_DESCRIBE_SIZE, "process %d", (int)pid);
+    return out;
 }
 
 int

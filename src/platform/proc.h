@@ -9,6 +9,7 @@
 #ifndef LOOPTOP_PLATFORM_PROC_H
 #define LOOPTOP_PLATFORM_PROC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -24,6 +25,10 @@ struct proc_status {
     uid_t uid;        /* real */
     uid_t euid;       /* effective */
     unsigned threads; /* at least 1 */
+    pid_t tracer;     /* who traces it, 0 nobody */
+    unsigned seccomp; /* 0 none, 1 strict, 2 a filter */
+    uint64_t caught;  /* bit n - 1: signal n has a handler */
+    bool has_memory;  /* not a kernel thread, not a zombie */
 };
 
 /* /proc/PID/status. */
@@ -34,6 +39,11 @@ int proc_status(const char *root, pid_t pid, struct proc_status *ret_status);
  * '?', cut to size. A kernel thread's and a zombie's is empty. *ret_len is the length written.
  */
 int proc_cmdline(const char *root, pid_t pid, char *out, size_t size, size_t *ret_len);
+
+/* "process 7 (python app.py)", the command line cut; without it where there is none. Returns out.
+ */
+#define PROC_DESCRIBE_SIZE 128
+const char *proc_describe(pid_t pid, char out[PROC_DESCRIBE_SIZE]);
 
 /*
  * The command line as it is, arguments ended by NUL, cut to size and always ended by NUL.
