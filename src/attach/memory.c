@@ -6,13 +6,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
-
-#define PAGE 4096u
 
 /* Through /proc/PID/mem. It would write where the process itself may not, too: callers only name
  * what it may. */
@@ -75,25 +72,4 @@ memory_write(pid_t pid, uint64_t address, const void *data, size_t size)
 
     return result(
         process_vm_writev(pid, &ours, 1, &theirs, 1, 0), pid, address, ours.iov_base, size, true);
-}
-
-int
-memory_text(const struct memory *memory, uint64_t address, char *out, size_t size)
-{
-    size_t len = 0;
-
-    /* page by page: the next one may not be there */
-    while (len < size - 1) {
-        size_t n = PAGE - (size_t)((address + len) % PAGE);
-        if (n > size - 1 - len)
-            n = size - 1 - len;
-        int r = memory_read(memory, address + len, out + len, n);
-        if (r < 0)
-            return r;
-        if (memchr(out + len, '\0', n))
-            return 0;
-        len += n;
-    }
-    out[len] = '\0';
-    return 0;
 }

@@ -30,7 +30,4 @@ int memory_read(const struct memory *memory, uint64_t address, void *out, size_t
 /* Into pages that the process may write itself. Errors as memory_read. */
 int memory_write(pid_t pid, uint64_t address, const void *data, size_t size);
 
-/* A string, at most size - 1 bytes of it and ended by NUL, up to where there is memory. */
-int memory_text(const struct memory *memory, uint64_t address, char *out, size_t size);
-
 #endif

@@ -13,7 +13,6 @@
 #include "common/cleanup.h"
 
 #define TEXT_FIRST 65536
-#define LINE_LEAST 40 /* no line is shorter: so many mappings at most stand in a text */
 
 /* Digits of base 16 or 10 at *text, followed by `after`; both are moved over. */
 static bool
@@ -25,7 +24,7 @@ take_number(char **text, int base, char after, uint64_t *ret_value)
     const char *digit;
 
     while (*at && (digit = memchr(digits, *at, (size_t)base)) != NULL) {
-        if (value > (UINT64_MAX >> 4) / 2)
+        if (value > UINT64_MAX / 16)
             return false;
         value = value * (uint64_t)base + (uint64_t)(digit - digits);
         at++;
@@ -101,7 +100,10 @@ maps_parse(char *text, size_t len, struct maps *ret_maps)
     CLEANUP(maps_done) struct maps maps = {.text = text};
     int r;
 
-    maps.items = calloc(len / LINE_LEAST + 1, sizeof(*maps.items));
+    size_t lines = 0;
+    for (size_t i = 0; i < len; i++)
+        lines += text[i] == '\n';
+    maps.items = calloc(lines + 1, sizeof(*maps.items));
     if (!maps.items)
         return -ENOMEM;
     r = parse_lines(&maps, len);
