@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #define LOOPTOP_AGENT_MAGIC "LOOPTOP-AGENT\0\0"
-#define LOOPTOP_AGENT_ABI 1
+#define LOOPTOP_AGENT_ABI 2
 
 enum looptop_agent_hooks {
     LOOPTOP_HOOKS_DORMANT, /* not started, or detached */
@@ -30,6 +30,28 @@ struct looptop_agent_state {
     char version[16];
     char message[LOOPTOP_AGENT_TEXT]; /* one line, "" none */
     char socket[LOOPTOP_AGENT_TEXT];  /* where it listens, "" nowhere */
+    int32_t channel;                  /* descriptor held out to whoever may trace, below 0 none */
+    uint32_t attempts;                /* of looptop_agent_start that are over, well or not */
+    uint64_t channel_inode;           /* … the socket's: its number may be another's by now */
+};
+
+/*
+ * Brings the agent into service, or takes it to be there already, in a thread of its own: returns
+ * at once, and takes no lock that the caller's thread could hold. How it went stands in the state
+ * afterwards: `attempts` is one more, and `socket` or `channel` say where it listens, or `message`
+ * why not.
+ *
+ * What attaching brings in does so by itself when it is loaded. Its file is called
+ * LOOPTOP_AGENT_LOADED, and something behind that; with LOOPTOP_AGENT_LISTENING in it, it listens
+ * at a path, else it holds out a channel: one end of a socket pair, with one byte in it for whoever
+ * comes first, to be had by pidfd_getfd(2).
+ */
+#define LOOPTOP_AGENT_LOADED "looptop-agent"
+#define LOOPTOP_AGENT_LISTENING "-listening"
+enum looptop_agent_start_flag {
+    LOOPTOP_AGENT_LISTEN = 1,
+    LOOPTOP_AGENT_READONLY = 2, /* refuses cancellation */
+    LOOPTOP_AGENT_STOP = 4,     /* takes it out of service instead */
 };
 
 #endif

@@ -17,6 +17,7 @@
 
 #include "agent/atomic.h"
 #include "agent/cancel.h"
+#include "agent/channel.h"
 #include "agent/gil.h"
 #include "agent/hooks.h"
 #include "agent/io.h"
@@ -35,17 +36,20 @@
 #define FORK_WAIT_S 1
 #define DETACH_LOOK_NS 1000000
 #define DETACH_LOOKS 1000
+#define DETACH_WAIT_S 2
 
 __attribute__((visibility("default"))) struct looptop_agent_state looptop_agent_state = {
     .magic = LOOPTOP_AGENT_MAGIC,
     .abi = LOOPTOP_AGENT_ABI,
     .size = sizeof(struct looptop_agent_state),
     .version = LOOPTOP_VERSION,
+    .channel = -1,
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t ended = PTHREAD_COND_INITIALIZER; /* the last of the forks */
 static bool running, readonly, prepared;
+static bool listening;   /* at a path; else a channel is held out */
 static bool knows_forks; /* in_child is registered */
 static bool walk_older;  /* the tasks that are older than the hooks */
 static unsigned forks;   /* under way in any thread */
@@ -53,6 +57,7 @@ static __thread unsigned own_forks;
 static bool paused;          /* by the first of them: the agent's threads are not there */
 static bool threads_owed;    /* … and could not be started again; atomic */
 static bool detach_answered; /* atomic */
+static bool detaching;       /* a client's detach is not over; atomic */
 static bool child_fresh;     /* in a forked child: the parent's tables are still here */
 static bool child_restarts;  /* … and its agent was running */
 
@@ -120,7 +125,8 @@ agent_refuse(const char *reason)
 }
 
 int
-agent_thread(pthread_t *ret_thread, const char *name, size_t stack_bytes, void *(*run)(void *))
+agent_thread(
+    pthread_t *ret_thread, const char *name, size_t stack_bytes, void *(*run)(void *), void *arg)
 {
     pthread_attr_t attr;
     sigset_t all, before;
@@ -131,7 +137,7 @@ agent_thread(pthread_t *ret_thread, const char *name, size_t stack_bytes, void *
     /* the application's signals are for the application's threads */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = pthread_create(ret_thread, &attr, run, NULL);
+    int rc = pthread_create(ret_thread, &attr, run, arg);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attr);
     if (rc == 0)
@@ -211,13 +217,13 @@ await_forks(void)
 static int
 start_all(char *reason, size_t size)
 {
-    int rc = prepare_socket(reason, size);
+    int rc = listening ? prepare_socket(reason, size) : 0;
     if (rc < 0)
         return rc;
     looptop_agent_state.pid = getpid();
     set_message("");
     agent_set_hooks(LOOPTOP_HOOKS_WAITING);
-    rc = io_open(looptop_agent_state.socket);
+    rc = io_open(listening ? looptop_agent_state.socket : NULL);
     paused = rc == 0 && forks > 0;
     if (rc == 0 && !paused)
         rc = start_threads();
@@ -244,18 +250,45 @@ resume(void)
     STORE(threads_owed, failed);
 }
 
+/* Nor is one that a client has just taken out of service started before that is over. */
+static void
+await_detach(void)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += DETACH_WAIT_S;
+    for (int rc = 0; LOAD(detaching) && rc == 0;)
+        rc = pthread_cond_clockwait(&ended, &lock, CLOCK_MONOTONIC, &until);
+}
+
+/* One that holds out a channel, and is wanted at a path: that, too. */
 static int
-start(bool want_readonly, bool walk, char *reason, size_t size)
+listen_too(char *reason, size_t size)
+{
+    int rc = prepare_socket(reason, size);
+    if (rc < 0)
+        return rc;
+    listening = true;
+    io_sockets_listen(looptop_agent_state.socket);
+    return -EALREADY;
+}
+
+static int
+start(struct agent_options options, bool walk, char *reason, size_t size)
 {
     pthread_mutex_lock(&lock);
+    await_detach();
     await_forks();
     int rc = -EALREADY;
     resume();
     if (running && threads_owed) {
         rc = -EAGAIN;
         (void)snprintf(reason, size, "no thread can be started: %s", strerror(EAGAIN));
+    } else if (running && options.listen && !listening) {
+        rc = listen_too(reason, size);
     }
     if (!running) {
+        listening = options.listen;
         rc = prepare();
         if (rc < 0) {
             (void)snprintf(reason, size, "no memory for the tables");
@@ -264,7 +297,7 @@ start(bool want_readonly, bool walk, char *reason, size_t size)
             report_init();
             rc = start_all(reason, size);
         }
-        STORE(readonly, want_readonly);
+        STORE(readonly, options.readonly);
         STORE(running, rc == 0);
     }
     pthread_mutex_unlock(&lock);
@@ -272,9 +305,9 @@ start(bool want_readonly, bool walk, char *reason, size_t size)
 }
 
 int
-agent_start(bool want_readonly, char *reason, size_t size)
+agent_start(struct agent_options options, char *reason, size_t size)
 {
-    return start(want_readonly, true, reason, size);
+    return start(options, true, reason, size);
 }
 
 void
@@ -298,8 +331,8 @@ switch_off(void)
     agent_set_hooks(LOOPTOP_HOOKS_DORMANT);
 }
 
-void
-agent_stop(void)
+static void
+stop(bool in_detach)
 {
     pthread_mutex_lock(&lock);
     await_forks();
@@ -316,7 +349,17 @@ agent_stop(void)
         STORE(threads_owed, false);
         paused = false;
     }
+    if (in_detach) {
+        STORE(detaching, false);
+        pthread_cond_broadcast(&ended);
+    }
     pthread_mutex_unlock(&lock);
+}
+
+void
+agent_stop(void)
+{
+    stop(false);
 }
 
 /* The answer goes out first. */
@@ -327,7 +370,7 @@ detach_main(void *arg)
     const struct timespec pause = {.tv_nsec = DETACH_LOOK_NS};
     for (int i = 0; i < DETACH_LOOKS && !LOAD(detach_answered); i++)
         (void)nanosleep(&pause, NULL);
-    agent_stop();
+    stop(true);
     return NULL;
 }
 
@@ -336,9 +379,15 @@ agent_detach(void)
 {
     pthread_t thread;
     STORE(detach_answered, false);
-    int rc = agent_thread(&thread, "looptop-detach", AGENT_STACK_BYTES, detach_main);
+    /* who starts it from now on waits for the end of this; not for the lock, which a stop holds
+     * that waits for the caller's thread */
+    STORE(detaching, true);
+    int rc = agent_thread(&thread, "looptop-detach", AGENT_STACK_BYTES, detach_main, NULL);
     if (rc == 0)
         pthread_detach(thread);
+    else
+        STORE(detaching, false);
+    channel_withdraw();
     return rc;
 }
 
@@ -398,6 +447,7 @@ in_child(void)
     pthread_mutex_init(&lock, NULL);
     pthread_cond_init(&ended, NULL);
     forks = own_forks = 0;
+    STORE(detaching, false);
     if (!prepared)
         return;
     child_fresh = true;
@@ -432,32 +482,12 @@ agent_child_restart(void)
     char reason[256];
     /* the parent's tasks are not the child's: those that go on here are taken in as they step */
     if (child_restarts)
-        (void)start(readonly, false, reason, sizeof reason);
+        (void)start((struct agent_options){.readonly = readonly, .listen = listening}, false,
+            reason, sizeof reason);
 }
 
-/* Before anything here is used: the first start may meet a fork in another thread. */
-__attribute__((constructor)) static void
-at_load(void)
+void
+agent_load(void)
 {
     knows_forks = pthread_atfork(NULL, NULL, in_child) == 0;
-}
-
-/* At exit() without an end of the interpreter the socket would stay. */
-__attribute__((destructor)) static void
-at_exit(void)
-{
-    agent_unlink();
-}
-
-__attribute__((visibility("default"))) int looptop_agent_start(void);
-
-/* For whoever attaches: starts the agent's threads; takes no lock the application may hold. */
-__attribute__((visibility("default"))) int
-looptop_agent_start(void)
-{
-    char reason[256];
-    int rc = agent_start(false, reason, sizeof reason);
-    if (rc < 0 && rc != -EALREADY)
-        agent_refuse(reason);
-    return rc;
 }

@@ -12,12 +12,24 @@
 
 #include "looptop/agent_state.h"
 
+extern struct looptop_agent_state looptop_agent_state;
+
+struct agent_options {
+    bool readonly; /* refuses cancellation */
+    bool listen;   /* at a path; else it holds out a channel: see channel.h */
+};
+
+/* When the library is loaded, before anything here is used: the first start may meet a fork in
+ * another thread. */
+void agent_load(void);
+
 /*
- * Listens and starts both threads; within a fork of the caller's own they start at its end, forks
- * of other threads are waited for, a second at the most. 0; -EALREADY: it runs; other -errno with a
- * reason. GIL: not held, or held by a caller that does not wait for the GIL thread.
+ * Opens its sockets and starts both threads; within a fork of the caller's own they start at its
+ * end, forks of other threads are waited for, a second at the most, and a client's detach that is
+ * under way. 0; -EALREADY: it runs, and now listens where it did not; other -errno with a reason.
+ * GIL: not held, or held by a caller that does not wait for the GIL thread.
  */
-int agent_start(bool readonly, char *reason, size_t size);
+int agent_start(struct agent_options options, char *reason, size_t size);
 
 /*
  * Waits for forks as agent_start does. Ends both threads, removes the socket, leaves the hooks
@@ -72,7 +84,8 @@ void agent_refuse(const char *reason);
 #define AGENT_STACK_BYTES (512 * 1024) /* for a thread that runs no Python */
 
 /* A thread of ours: all signals blocked, named; stack_bytes 0: as large as any. 0, -errno. */
-int agent_thread(pthread_t *ret_thread, const char *name, size_t stack_bytes, void *(*run)(void *));
+int agent_thread(
+    pthread_t *ret_thread, const char *name, size_t stack_bytes, void *(*run)(void *), void *arg);
 
 /*
  * Waits for its end, and until the kernel does not count it any longer, which is a moment later:

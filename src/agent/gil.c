@@ -146,6 +146,7 @@ gil_main(void *arg)
     (void)arg;
     uint64_t due_ns = clock_monotonic_ns();
     STORE(queue.tid, gettid());
+    gil_work_begin();
     if (!gil_hold_begin()) {
         (void)end(true);
         return NULL;
@@ -196,7 +197,7 @@ gil_start(bool walk)
     STORE(queue.stop, false);
     queue.ended = false;
     /* a loop's own call_soon_threadsafe finds the stack that it would find elsewhere */
-    int rc = agent_thread(&queue.thread, "looptop-gil", 0, gil_main);
+    int rc = agent_thread(&queue.thread, "looptop-gil", 0, gil_main, NULL);
     queue.running = rc == 0;
     return rc;
 }

@@ -11,7 +11,8 @@
 #include "agent/gil_call.h"
 #include "agent/ticks.h"
 
-#define PAUSE_NS 100000 /* between two slices: the application's turn */
+#define BEGIN_PAUSE_NS 20000000 /* between two looks for the interpreter */
+#define PAUSE_NS 100000         /* between two slices: the application's turn */
 
 static uint64_t waiting_since; /* atomic, ticks */
 static uint64_t longest_hold;  /* atomic, ticks */
@@ -21,6 +22,12 @@ static uint64_t held_since;
 bool
 gil_hold_begin(void)
 {
+    const struct timespec pause = {.tv_nsec = BEGIN_PAUSE_NS};
+    while (!Py_IsInitialized()) {
+        if (gil_stopping())
+            return false;
+        (void)nanosleep(&pause, NULL);
+    }
     STORE(own, PyThreadState_New(PyInterpreterState_Main()));
     /* a profiler or tracer of all threads is the application's code, too, and never called here */
     if (own != NULL)

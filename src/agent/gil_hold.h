@@ -8,7 +8,11 @@
 
 #include <stdbool.h>
 
-/* The thread's state, made and taken away again. false: no memory. GIL: not held. */
+/*
+ * The thread's state, made and taken away again. One that is loaded into a process from outside may
+ * be there before the interpreter is: that is waited for. false: no memory, or to be stopped. GIL:
+ * not held.
+ */
 bool gil_hold_begin(void);
 void gil_hold_end(void);
 

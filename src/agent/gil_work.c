@@ -4,8 +4,12 @@
 
 #include "agent/cpython/cpy.h"
 
+#include <errno.h>
+#include <string.h>
+
 #include "agent/agent.h"
 #include "agent/atomic.h"
+#include "agent/callbacks.h"
 #include "agent/cancel.h"
 #include "agent/gil_hold.h"
 #include "agent/gil_release.h"
@@ -22,8 +26,10 @@
 
 #define PERIOD_NS CLOCK_NS_PER_S     /* figures of the interpreter; probes, nobody watching */
 #define PERIOD_PROBE_NS 500000000ull /* probes, somebody watching */
+#define WAITING_FIRST_NS 20000000ull /* until asyncio is looked for again, doubled each time */
 #define REFRESH_BATCH 256            /* records of one slice */
 
+static uint64_t waiting_ns;    /* see WAITING_FIRST_NS */
 static uint64_t places_due_ns; /* when places are looked up again though nobody asks */
 
 /* What was known before a time without hooks may point to tasks that are gone. GIL held, and given
@@ -43,9 +49,15 @@ static void
 install(bool walk)
 {
     char reason[192] = "no memory";
-    if (agent_hooks() != LOOPTOP_HOOKS_WAITING || !cpy_asyncio_ready())
+    if (agent_hooks() != LOOPTOP_HOOKS_WAITING)
         return;
-    int rc = hooks_measure(gil_yield, reason, sizeof reason);
+    int rc = callbacks_register(reason, sizeof reason);
+    if (rc == -EINVAL)
+        agent_refuse(reason);
+    if (rc < 0 || !cpy_asyncio_ready())
+        return;
+    (void)strcpy(reason, "no memory");
+    rc = hooks_measure(gil_yield, reason, sizeof reason);
     if (rc == 0) {
         gil_yield();
         rc = hooks_install(reason, sizeof reason);
@@ -188,9 +200,17 @@ gil_work_job(struct job *job)
         run_refresh();
 }
 
+void
+gil_work_begin(void)
+{
+    waiting_ns = WAITING_FIRST_NS;
+}
+
 uint64_t
 gil_work_period_ns(void)
 {
+    if (agent_hooks() == LOOPTOP_HOOKS_WAITING)
+        return waiting_ns;
     bool often = gil_watched() && (loops_want_probes() || LOAD(hooks_place_unknown));
     return often ? PERIOD_PROBE_NS : PERIOD_NS;
 }
@@ -200,6 +220,9 @@ gil_work_period(bool walk)
 {
     if (agent_hooks() != LOOPTOP_HOOKS_ACTIVE) {
         gil_work_install(walk);
+        gil_work_walk();
+        /* it is about to be imported, or never will be */
+        waiting_ns = waiting_ns * 2 < PERIOD_NS ? waiting_ns * 2 : PERIOD_NS;
         return;
     }
     bool blocks = memory_blocks_due(), probe = loops_probe_due(), stopped = loops_have_stopped();

@@ -21,4 +21,7 @@ void gil_work_walk(void);
 void gil_work_period(bool walk);
 uint64_t gil_work_period_ns(void);
 
+/* When the thread begins. */
+void gil_work_begin(void);
+
 #endif

@@ -12,6 +12,8 @@
 #include "agent/agent.h"
 #include "agent/answers.h"
 #include "agent/atomic.h"
+#include "agent/channel.h"
+#include "agent/entry.h"
 #include "agent/io_sockets.h"
 #include "agent/list.h"
 #include "agent/loops.h"
@@ -26,10 +28,11 @@
 #include "platform/sock.h"
 #include "proto/rpc.h"
 
-/* what is polled: the two of the agent, and a client each */
+/* what is polled: the three of the agent, and a client each */
 #define LISTEN 0
 #define WAKE 1
-#define PEERS 2
+#define CHANNEL 2
+#define PEERS 3
 #define POLLED (PEERS + LOOPTOP_CLIENTS_MAX)
 
 static bool deaf; /* no descriptor is free for a client: nobody is accepted until the next second */
@@ -37,6 +40,7 @@ static struct peer peers[LOOPTOP_CLIENTS_MAX];
 static pthread_t thread;
 static pid_t thread_id; /* atomic; 0: not known yet */
 static bool running, stop;
+static bool low = true; /* numbers may have been left low */
 static uint64_t sample_due_ns;
 
 /* One too many: told, and closed. */
@@ -56,18 +60,28 @@ turn_away(int fd, int code, const char *why)
     close(fd);
 }
 
+/* Over a path everybody may come; a channel is had by who may trace the process only. */
+static int
+identify(int fd, bool by_channel, pid_t *ret_pid, uid_t *ret_uid)
+{
+    if (by_channel)
+        return channel_peer(fd, ret_pid, ret_uid);
+    int rc = sock_peer(fd, ret_pid, ret_uid);
+    return rc == 0 && *ret_uid != geteuid() && *ret_uid != 0 ? -EACCES : rc;
+}
+
+/* fd is a client's connection, or -errno. */
 static void
-accept_peer(void)
+accept_peer(int fd, bool by_channel)
 {
     pid_t pid;
     uid_t uid;
-    int fd = io_sockets_accept();
     if (fd < 0) {
         /* no descriptor is free: whoever waits would wake this thread again and again */
         deaf = fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM || fd == -ENOBUFS;
         return;
     }
-    if (sock_peer(fd, &pid, &uid) < 0 || (uid != geteuid() && uid != 0)) {
+    if (identify(fd, by_channel, &pid, &uid) < 0) {
         turn_away(fd, LOOPTOP_ERR_REQUEST, "only the owner of the process and root may connect");
         return;
     }
@@ -102,6 +116,21 @@ settle_peers(void)
     }
 }
 
+/* A second after the start, when nobody waits for it. */
+static void
+raise_numbers(void)
+{
+    if (!low)
+        return;
+    low = false;
+    own_fd_let_low(false);
+    io_sockets_raise();
+    channel_raise();
+    for (size_t i = 0; i < LOOPTOP_CLIENTS_MAX; i++)
+        own_fd_raise(&peers[i].socket);
+    entry_tidy();
+}
+
 /* Figures of the second that has passed. */
 static uint64_t
 sample(uint64_t now_ns)
@@ -113,6 +142,8 @@ sample(uint64_t now_ns)
         watched = watched || (peer_is_open(&peers[i]) && peers[i].interval_ns != 0);
     deaf = false;
     io_sockets_check();
+    channel_check();
+    raise_numbers();
     ticks_refine();
     loops_sample();
     report_sample();
@@ -141,6 +172,7 @@ static void
 wait_for(struct pollfd polled[POLLED], int wait_ms)
 {
     io_sockets_poll(&polled[LISTEN], &polled[WAKE]);
+    channel_poll(&polled[CHANNEL]);
     if (deaf)
         polled[LISTEN].fd = -1;
     for (size_t i = 0; i < LOOPTOP_CLIENTS_MAX; i++) {
@@ -169,7 +201,9 @@ static void
 serve(const struct pollfd polled[POLLED])
 {
     if (io_sockets_serve(&polled[LISTEN], &polled[WAKE]))
-        accept_peer();
+        accept_peer(io_sockets_accept(), false);
+    if (channel_serve(&polled[CHANNEL]))
+        accept_peer(channel_accept(), true);
     for (size_t i = 0; i < LOOPTOP_CLIENTS_MAX; i++)
         if (peer_is_open(&peers[i]) && polled[PEERS + i].fd == peers[i].socket.fd)
             serve_peer(&peers[i], &polled[PEERS + i]);
@@ -227,6 +261,7 @@ close_all(void)
         if (peer_is_open(&peers[i]))
             close_peer(&peers[i]);
     io_sockets_close();
+    channel_close();
 }
 
 bool
@@ -242,7 +277,11 @@ io_open(const char *path)
         peers[i].socket = OWN_FD_NONE;
     /* kept over forks: of a process that forks all the time there is a sample each second, too */
     sample_due_ns = clock_monotonic_ns() + CLOCK_NS_PER_S;
-    return io_sockets_open(path);
+    low = true;
+    int rc = io_sockets_open(path);
+    if (rc == 0 && path == NULL && (rc = channel_open()) < 0)
+        io_sockets_close();
+    return rc;
 }
 
 int
@@ -250,7 +289,7 @@ io_resume(void)
 {
     STORE(stop, false);
     STORE(thread_id, 0);
-    int rc = agent_thread(&thread, "looptop-io", AGENT_STACK_BYTES, io_main);
+    int rc = agent_thread(&thread, "looptop-io", AGENT_STACK_BYTES, io_main, NULL);
     running = rc == 0;
     return rc;
 }
@@ -277,6 +316,7 @@ io_abandon(void)
         peers[i] = (struct peer){.socket = OWN_FD_NONE};
     }
     io_sockets_close();
+    channel_close();
     running = false;
     answers_reset();
 }

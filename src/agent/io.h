@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-/* Listens at the agent's path. 0, -errno. */
+/* Listens at a path; NULL: holds out a channel. 0, -errno. */
 int io_open(const char *path);
 
 /* Starts the thread, after io_open or again after io_stop(false). 0, -errno. */

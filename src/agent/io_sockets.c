@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -93,7 +94,7 @@ open_listener(void)
 {
     own_fd_close(&listener);
     pthread_mutex_lock(&file_lock);
-    int rc = no_file ? -ECANCELED : listen_at_path();
+    int rc = no_file || !listen_path[0] ? -ECANCELED : listen_at_path();
     pthread_mutex_unlock(&file_lock);
     return rc;
 }
@@ -119,10 +120,16 @@ repair_soon(void)
         repair_due_ns = clock_monotonic_ns() + REPAIR_NS;
 }
 
+static bool
+listener_is_lost(void)
+{
+    return listen_path[0] != '\0' && !own_fd_is_ours(&listener);
+}
+
 void
 io_sockets_check(void)
 {
-    if (!own_fd_is_ours(&listener) || !pair_is_whole())
+    if (listener_is_lost() || !pair_is_whole())
         repair_soon();
 }
 
@@ -132,7 +139,7 @@ static void
 repair(void)
 {
     repair_due_ns = 0;
-    if (!own_fd_is_ours(&listener))
+    if (listener_is_lost())
         (void)open_listener();
     if (!pair_is_whole())
         (void)open_pair();
@@ -157,6 +164,15 @@ io_sockets_listen_again(void)
     pthread_mutex_unlock(&file_lock);
     STORE_RELEASE(listen_again, true);
     io_sockets_wake();
+}
+
+void
+io_sockets_listen(const char *path)
+{
+    pthread_mutex_lock(&file_lock);
+    (void)snprintf(listen_path, sizeof listen_path, "%s", path);
+    pthread_mutex_unlock(&file_lock);
+    io_sockets_listen_again();
 }
 
 void
@@ -205,22 +221,33 @@ io_sockets_accept(void)
     return fd < 0 ? -errno : own_fd_high(fd);
 }
 
+void
+io_sockets_raise(void)
+{
+    own_fd_raise(&listener);
+    pthread_mutex_lock(&wake_lock);
+    own_fd_raise(&pair[0]);
+    own_fd_raise(&pair[1]);
+    pthread_mutex_unlock(&wake_lock);
+}
+
 int
 io_sockets_open(const char *path)
 {
-    if (strlen(path) >= sizeof listen_path)
+    if (path != NULL && strlen(path) >= sizeof listen_path)
         return -ENAMETOOLONG;
-    (void)strcpy(listen_path, path);
+    (void)strcpy(listen_path, path != NULL ? path : "");
     STORE(listen_again, false);
     repair_due_ns = 0;
     no_file = false;
-    int rc = open_listener();
+    int rc = path != NULL ? open_listener() : 0;
     if (rc < 0)
         return rc;
     rc = open_pair();
     if (rc < 0) {
         io_sockets_close();
-        (void)unlink(path);
+        if (path != NULL)
+            (void)unlink(path);
     }
     return rc;
 }

@@ -13,8 +13,12 @@
 
 #include "platform/own_fd.h"
 
-/* Before the thread runs: listens at a path. 0, -ENAMETOOLONG, other -errno (nothing is left). */
+/* Before the thread runs: listens at a path, NULL nowhere. 0, -ENAMETOOLONG, other -errno (nothing
+ * is left). */
 int io_sockets_open(const char *path);
+
+/* The thread is to listen at a path, where it listened nowhere. Any thread. */
+void io_sockets_listen(const char *path);
 
 /* Closes them; the file stays. Also when the thread has ended, and in a forked child. */
 void io_sockets_close(void);
@@ -31,6 +35,9 @@ bool io_sockets_serve(const struct pollfd *listen, const struct pollfd *wake);
 
 /* Accepts it: a descriptor, or -errno. */
 int io_sockets_accept(void);
+
+/* Moves numbers up that were left low: see own_fd.h. */
+void io_sockets_raise(void);
 
 /* Looks for what was lost without a word; once a second. */
 void io_sockets_check(void);

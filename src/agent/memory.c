@@ -81,11 +81,10 @@ memory_gc_install(void)
     if (gc.installed)
         return;
     gc.installed = true;
-    PyObject *callbacks = cpy_lookup("gc", "callbacks");
+    PyObject *callbacks = cpy_gc_callbacks();
     PyObject *callback = PyCFunction_New(&gc_def, NULL);
-    if (callbacks != NULL && PyList_CheckExact(callbacks) && callback != NULL)
+    if (callbacks != NULL && callback != NULL)
         (void)PyList_Append(callbacks, callback);
-    Py_XDECREF(callbacks);
     Py_XDECREF(callback);
     PyErr_Clear();
 }

@@ -10,6 +10,8 @@
 
 #define HIGH 512 /* the first number used; the kernel's table grows with the highest */
 
+static bool let_low; /* atomic */
+
 /* 0: it is no socket. */
 static uint64_t
 socket_inode(int fd)
@@ -28,10 +30,16 @@ lowest(void)
     return limit.rlim_cur / 2 > STDERR_FILENO ? (int)(limit.rlim_cur / 2) : STDERR_FILENO + 1;
 }
 
+void
+own_fd_let_low(bool low)
+{
+    __atomic_store_n(&let_low, low, __ATOMIC_RELAXED);
+}
+
 int
 own_fd_high(int fd)
 {
-    if (fd < 0)
+    if (fd < 0 || (fd > STDERR_FILENO && __atomic_load_n(&let_low, __ATOMIC_RELAXED)))
         return fd;
     int high = fcntl(fd, F_DUPFD_CLOEXEC, lowest());
     if (high < 0 && fd > STDERR_FILENO)
@@ -54,6 +62,13 @@ bool
 own_fd_is_ours(const struct own_fd *own)
 {
     return own->inode != 0 && socket_inode(own->fd) == own->inode;
+}
+
+void
+own_fd_raise(struct own_fd *own)
+{
+    if (own->fd >= 0 && own->fd < lowest() && own_fd_is_ours(own))
+        own->fd = own_fd_high(own->fd);
 }
 
 void

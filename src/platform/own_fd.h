@@ -26,6 +26,17 @@ struct own_fd {
  */
 int own_fd_high(int fd);
 
+/*
+ * Leaves numbers as they are for a while, for the whole process: the first one so high makes the
+ * kernel enlarge the process's table, for which whoever asks waits some 15 ms where there are
+ * threads (synchronize_rcu). To be made up for by own_fd_raise of each, after
+ * own_fd_let_low(false). Any thread.
+ */
+void own_fd_let_low(bool low);
+
+/* Moves one up that was left low. It may have been lost before, or be none. */
+void own_fd_raise(struct own_fd *own);
+
 /* Takes a socket over; one below 0 is none. */
 struct own_fd own_fd_take(int fd);
 

@@ -88,6 +88,10 @@ int cpy_calibrate(void (*pause)(void), char *reason, size_t size);
 bool cpy_gc_hold(void);
 void cpy_gc_release(bool held);
 
+/* gc.callbacks, borrowed, also where nobody imported gc; NULL: the collector's state is not known.
+ */
+PyObject *cpy_gc_callbacks(void);
+
 /* Whether the collector's state is where the headers say; without, nothing is ever held. */
 bool cpy_gc_known(void);
 

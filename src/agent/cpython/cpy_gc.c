@@ -32,6 +32,13 @@ collecting(void)
     return found;
 }
 
+PyObject *
+cpy_gc_callbacks(void)
+{
+    PyObject *callbacks = cpy_gc_known() ? PyInterpreterState_Main()->gc.callbacks : NULL;
+    return callbacks != NULL && PyList_CheckExact(callbacks) ? callbacks : NULL;
+}
+
 bool
 cpy_gc_known(void)
 {
