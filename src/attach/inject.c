@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: MIT */
+/* See inject.h; the order of operations is that of notes/attach.md A. */
+#include "attach/inject.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "attach/safe_point.h"
+#include "attach/trace.h"
+#include "common/cleanup.h"
+#include "common/clock.h"
+
+#define THREADS_MAX 4096
+#define TRIES_MAX 20 /* of one thread, before the next has its turn */
+#define PATIENCE_NS (10 * CLOCK_NS_PER_S)
+#define PAUSE_LEAST_NS 100000
+#define PAUSE_SPREAD_NS 900000
+#define TEXT_ROOM 256
+#define PATH_BITS 16
+
+struct thread {
+    pid_t tid;
+    int rank;
+};
+
+/* What is done in a thread that stands at a safe point; frame and text are in its memory. */
+struct visit {
+    struct target *target;
+    struct trace *trace;
+    const struct arch_state *state;
+    uint64_t frame, text;
+    struct carry *carry; /* NULL: the agent is there, and is called */
+    bool listen;
+    struct inject_report *report;
+};
+
+static int
+by_rank(const void *a, const void *b)
+{
+    const struct thread *x = a, *y = b;
+
+    return x->rank != y->rank ? (x->rank < y->rank) - (x->rank > y->rank)
+                              : (x->tid > y->tid) - (x->tid < y->tid);
+}
+
+/* "202 0x7f… 0x189 …" of /proc/PID/task/TID/syscall; "running" of one that is in no syscall. */
+static int
+rank_of(pid_t pid, pid_t tid)
+{
+    char path[64], text[128] = "";
+    long number;
+    unsigned long long first, second;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/task/%d/syscall", (int)pid, (int)tid);
+    CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0 ||
+        sscanf(text, "%ld %llx %llx", &number, &first, &second) != 3)
+        return 0;
+    return safe_point_rank(number, second);
+}
+
+/* The threads, those first that are missed least. */
+static size_t
+list_threads(pid_t pid, struct thread threads[THREADS_MAX])
+{
+    char path[64];
+    size_t count = 0;
+    const struct dirent *entry;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+    DIR *dir = opendir(path);
+    while (dir && count < THREADS_MAX && (entry = readdir(dir))) {
+        pid_t tid = atoi(entry->d_name);
+        if (tid > 0)
+            threads[count++] = (struct thread){.tid = tid, .rank = rank_of(pid, tid)};
+    }
+    if (dir)
+        (void)closedir(dir);
+    qsort(threads, count, sizeof(threads[0]), by_rank);
+    return count;
+}
+
+static int
+call(const struct visit *visit, const struct arch_call *calls, size_t count,
+    struct trace_watch *watch)
+{
+    return trace_calls(
+        visit->trace, visit->state, visit->frame, visit->target->restorer, calls, count, watch);
+}
+
+static int
+put_text(const struct visit *visit, const char *text)
+{
+    return memory_write(visit->target->pid, visit->text, text, strlen(text) + 1);
+}
+
+/* The linker takes a path it has seen to be the object it has loaded: no two are the same. */
+static void
+memfd_path(int fd, char out[TEXT_ROOM])
+{
+    uint64_t bits = clock_monotonic_ns() / 1000;
+    size_t n = (size_t)snprintf(out, TEXT_ROOM, "/proc/self/fd");
+
+    for (unsigned i = 0; i < PATH_BITS; i++)
+        n += (size_t)snprintf(out + n, TEXT_ROOM - n, bits >> i & 1 ? "/." : "/");
+    (void)snprintf(out + n, TEXT_ROOM - n, "/%d", fd);
+}
+
+/* The memfd in the process, with the agent in it. Below 0: -errno. */
+static int
+make_memfd(const struct visit *visit)
+{
+    char path[64];
+    struct arch_call create = {
+        visit->target->syscall, {SYS_memfd_create, visit->text, MFD_CLOEXEC}};
+    struct trace_watch watch = {.number = SYS_memfd_create};
+    int r = put_text(
+        visit, visit->listen ? LOOPTOP_AGENT_LOADED LOOPTOP_AGENT_LISTENING : LOOPTOP_AGENT_LOADED);
+
+    if (r == 0)
+        r = call(visit, &create, 1, &watch);
+    if (r < 0)
+        return r;
+    if (!watch.seen || watch.result < 0 || watch.result > INT32_MAX)
+        return -ENOSPC;
+    (void)snprintf(
+        path, sizeof(path), "/proc/%d/fd/%d", (int)visit->target->pid, (int)watch.result);
+    CLEANUP_CLOSE int fd = open(path, O_WRONLY | O_CLOEXEC);
+    r = fd < 0 ? -errno : carry_write(visit->carry, fd);
+    return r < 0 ? r : (int)watch.result;
+}
+
+/*
+ * Where libpython was loaded for its user alone (dlopen with RTLD_LOCAL), the agent would not find
+ * its functions: it is made known to all.
+ */
+static int
+promote_python(const struct visit *visit)
+{
+    struct arch_call promote = {
+        visit->target->dlopen, {visit->text, RTLD_LAZY | RTLD_GLOBAL | RTLD_NOLOAD}};
+    int r;
+
+    if (!visit->target->libpython[0])
+        return 0;
+    r = put_text(visit, visit->target->libpython);
+    return r < 0 ? r : call(visit, &promote, 1, NULL);
+}
+
+static int
+load(const struct visit *visit)
+{
+    char path[TEXT_ROOM];
+    bool as_file = visit->carry->inside[0] != '\0';
+    int fd = as_file ? -1 : make_memfd(visit);
+    int r = !as_file && fd < 0 ? fd : promote_python(visit);
+
+    if (as_file)
+        (void)snprintf(path, sizeof(path), "%s", visit->carry->inside);
+    else
+        memfd_path(fd, path);
+    if (r == 0)
+        r = put_text(visit, path);
+    struct arch_call calls[] = {{visit->target->dlopen, {visit->text, RTLD_NOW}},
+        {visit->target->syscall, {SYS_close, (uint64_t)(int64_t)fd}}};
+    /* whatever became of it, the descriptor goes */
+    if (r == 0)
+        return call(visit, calls, as_file ? 1 : 2, NULL);
+    if (fd >= 0)
+        (void)call(visit, &calls[1], 1, NULL);
+    return r;
+}
+
+static int
+start(const struct visit *visit)
+{
+    struct arch_call begin = {
+        visit->target->agent_start, {visit->listen ? LOOPTOP_AGENT_LISTEN : 0}};
+
+    return call(visit, &begin, 1, NULL);
+}
+
+/* errno is the thread's, and calls change it. */
+static int
+with_errno(const struct visit *visit, uint64_t tls)
+{
+    const struct target *target = visit->target;
+    uint64_t address;
+    int32_t value;
+    bool known = target->errno_location != 0 &&
+                 arch_errno(&target->memory, target->errno_location, tls, &address) == 0 &&
+                 memory_read(&target->memory, address, &value, sizeof(value)) == 0;
+    int r = visit->carry ? load(visit) : start(visit);
+
+    if (known && visit->trace->stopped)
+        (void)memory_write(target->pid, address, &value, sizeof(value));
+    return r;
+}
+
+/* The stopped thread's state is saved, its frame written, the work done, and all put back. */
+static int
+visit_thread(struct visit *visit, struct arch_state *state, const struct arch_point *point)
+{
+    CLEANUP_FREE unsigned char *frame = malloc(ARCH_FRAME_MAX);
+    uint64_t text = (point->sp - ARCH_RED_ZONE - TEXT_ROOM) & ~(uint64_t)15;
+    size_t size;
+
+    if (!frame)
+        return -ENOMEM;
+    int r = arch_frame(state, text, visit->target->restorer, frame, &visit->frame, &size);
+    if (r == 0)
+        r = memory_write(visit->target->pid, visit->frame, frame, size);
+    if (r < 0)
+        return r;
+    visit->text = text;
+    visit->state = state;
+    r = with_errno(visit, point->tls);
+    if (visit->trace->stopped) {
+        arch_resume_wait(state);
+        int put = arch_put(visit->trace->tid, state);
+        if (r == 0)
+            r = put;
+    }
+    return r;
+}
+
+static void
+pause_a_moment(void)
+{
+    uint64_t spread = clock_monotonic_ns() / 1000 * 7919 % PAUSE_SPREAD_NS;
+    struct timespec pause = {.tv_nsec = (long)(PAUSE_LEAST_NS + spread)};
+
+    (void)nanosleep(&pause, NULL);
+}
+
+/* 1: it never was at a safe point. */
+static int
+try_thread(struct visit *visit, struct arch_state *state, uint64_t until_ns)
+{
+    struct trace *trace = visit->trace;
+    struct arch_point point;
+    char why[SAFE_POINT_WHY] = "";
+    int r;
+
+    for (unsigned i = 0; i < TRIES_MAX && (i == 0 || clock_monotonic_ns() < until_ns); i++) {
+        visit->report->tries++;
+        r = trace_stop(trace);
+        if (r == 0)
+            r = trace->group_stop ? -EBUSY : arch_get(trace->tid, state);
+        if (r < 0)
+            return r;
+        arch_look(state, &point);
+        if (safe_point(visit->target, state, &point, why))
+            return visit_thread(visit, state, &point);
+        (void)snprintf(visit->report->why, INJECT_WHY, "thread %d stood %s", (int)trace->tid, why);
+        r = trace_continue(trace);
+        if (r < 0)
+            return r;
+        pause_a_moment();
+    }
+    return 1;
+}
+
+static int
+try_one(struct visit *visit, pid_t tid, struct arch_state *state, uint64_t until_ns)
+{
+    CLEANUP(trace_release) struct trace trace = {0};
+    int r = trace_seize(tid, &trace);
+
+    if (r < 0)
+        return r;
+    visit->trace = &trace;
+    visit->report->tid = tid;
+    r = try_thread(visit, state, until_ns);
+    trace_release(&trace);
+    visit->report->pause_ns += trace.paused_ns;
+    return r;
+}
+
+/* A thread that ended between two looks, or sleeps in the kernel, is not the process's end. */
+static bool
+try_another(int r, size_t threads)
+{
+    return r == 1 || ((r == -ESRCH || r == -ETIMEDOUT) && threads > 1);
+}
+
+static int
+inject(struct visit *visit)
+{
+    CLEANUP_FREE struct thread *threads = calloc(THREADS_MAX, sizeof(*threads));
+    CLEANUP_FREE struct arch_state *state = calloc(1, sizeof(*state));
+    uint64_t until_ns = clock_monotonic_ns() + PATIENCE_NS;
+
+    if (!threads || !state)
+        return -ENOMEM;
+    for (;;) {
+        size_t count = list_threads(visit->target->pid, threads);
+        if (count == 0)
+            return -ESRCH;
+        for (size_t i = 0; i < count; i++) {
+            int r = try_one(visit, threads[i].tid, state, until_ns);
+            if (!try_another(r, count))
+                return r;
+            if (clock_monotonic_ns() >= until_ns)
+                return -EAGAIN;
+        }
+        /* a program maps code meanwhile */
+        int r = target_refresh(visit->target);
+        if (r < 0)
+            return r;
+    }
+}
+
+int
+inject_load(
+    struct target *target, struct carry *carry, bool listen, struct inject_report *ret_report)
+{
+    struct visit visit = {.target = target, .carry = carry, .listen = listen, .report = ret_report};
+    const char *name = listen ? LOOPTOP_AGENT_LOADED LOOPTOP_AGENT_LISTENING : LOOPTOP_AGENT_LOADED;
+    /* a filter may end a process for a syscall that its program never makes */
+    bool memfd = target->status.seccomp == 0 && carry_has_proc(target);
+    int r = memfd ? inject(&visit) : -ENOSPC;
+
+    if (r != -ENOSPC)
+        return r;
+    ret_report->as_file = true;
+    r = carry_file(carry, target, name);
+    return r < 0 ? r : inject(&visit);
+}
+
+int
+inject_start(struct target *target, bool listen, struct inject_report *ret_report)
+{
+    struct visit visit = {.target = target, .listen = listen, .report = ret_report};
+
+    return inject(&visit);
+}
