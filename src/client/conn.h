@@ -19,13 +19,21 @@ struct conn_error {
     char text[512];
 };
 
+/* What is done where no agent is inside. */
+enum conn_attach {
+    CONN_PRESENT, /* nothing: there has to be one */
+    CONN_ATTACH,  /* it is brought in */
+    CONN_FORCE, /* … also where the program's owner has said no, by LOOPTOP=0 or Python's switch */
+};
+
 /*
  * Connects to the agent inside a process and checks its protocol version (sends `hello`). 0:
  * *ret_conn is owned. Errors, with error filled: -ESRCH no such process, -ENOENT no agent inside,
  * -EACCES not ours to connect to, -EPROTO another protocol version, -EBUSY too many clients,
  * -ETIMEDOUT, other -errno.
  */
-int conn_open(pid_t pid, int timeout_ms, struct conn **ret_conn, struct conn_error *error);
+int conn_open(pid_t pid, enum conn_attach attach, int timeout_ms, struct conn **ret_conn,
+    struct conn_error *error);
 
 /* Closes and frees; NULL-safe; returns NULL. */
 struct conn *conn_close(struct conn *conn);

@@ -2,9 +2,12 @@
 /* From a pid to a connection: find the socket, see who serves it, agree on the protocol. */
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "attach/attach.h"
 #include "client/conn.h"
+#include "client/conn_attach.h"
 #include "client/conn_fail.h"
 #include "client/conn_impl.h"
 #include "client/model/json_in.h"
@@ -18,6 +21,8 @@
 #include "vendor/cjson/cJSON.h"
 
 #define STOPPED_MS 400
+#define FRESH_TRIES 100
+#define FRESH_PAUSE_NS 10000000
 
 static int
 read_hello(pid_t target, const cJSON *result, struct conn_hello *hello, struct conn_error *error)
@@ -121,6 +126,9 @@ conn_dial(pid_t pid, int timeout_ms, struct conn **ret_conn, struct conn_error *
 
     if (r == 0)
         r = sock_connect(path, timeout_ms, &fd);
+    /* what was brought in has no path, but a channel for whoever may trace */
+    if ((r == -ENOENT || r == -ECONNREFUSED) && attach_channel(pid, timeout_ms, &fd) == 0)
+        r = 0;
     if (r < 0)
         return conn_fail_open(pid, r, timeout_ms, error);
     r = check_peer(fd, pid, error);
@@ -133,12 +141,34 @@ conn_dial(pid_t pid, int timeout_ms, struct conn **ret_conn, struct conn_error *
     return 0;
 }
 
+/* One that has just been taken out of service may be found on its way out. */
+static int
+dial_fresh(pid_t pid, int timeout_ms, struct conn **ret_conn, struct conn_error *error)
+{
+    const struct timespec pause = {.tv_nsec = FRESH_PAUSE_NS};
+    int r = conn_dial(pid, timeout_ms, ret_conn, error);
+
+    for (int i = 0; i < FRESH_TRIES && (r == -ENOENT || r == -ECONNREFUSED); i++) {
+        (void)nanosleep(&pause, NULL);
+        r = conn_dial(pid, timeout_ms, ret_conn, error);
+    }
+    return r;
+}
+
 int
-conn_open(pid_t pid, int timeout_ms, struct conn **ret_conn, struct conn_error *error)
+conn_open(pid_t pid, enum conn_attach attach, int timeout_ms, struct conn **ret_conn,
+    struct conn_error *error)
 {
     struct conn *conn;
     int r = conn_dial(pid, timeout_ms, &conn, error);
 
+    /* where it may not be looked into, attaching finds out what forbids it */
+    bool absent = r == -ENOENT || r == -ECONNREFUSED || r == -EACCES || r == -ESRCH;
+    if (absent && attach != CONN_PRESENT) {
+        r = conn_attach(pid, attach == CONN_FORCE, error);
+        if (r >= 0)
+            r = dial_fresh(pid, timeout_ms, &conn, error);
+    }
     if (r < 0)
         return r;
     r = conn_greet(conn, pid, timeout_ms, error);

@@ -94,7 +94,7 @@ reconnect(struct tui *tui)
     struct conn_error error = {0};
     unsigned wait_s = ++tui->tries < RETRY_MAX_S ? tui->tries : RETRY_MAX_S;
 
-    int r = conn_open(model->pid, RECONNECT_MS, &tui->conn, &error);
+    int r = conn_open(model->pid, CONN_PRESENT, RECONNECT_MS, &tui->conn, &error);
     if (r < 0) {
         bool none = r == -ENOENT || r == -ECONNREFUSED;
         tui->conn = NULL;

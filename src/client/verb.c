@@ -7,10 +7,24 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
+#include "client/model/status.h"
 #include "client/out.h"
+#include "client/ps.h"
+#include "common/cleanup.h"
+#include "common/clock.h"
+#include "common/fmt.h"
 #include "common/parse.h"
 #include "looptop/protocol.h"
+
+#define FRESH_S 2
+#define TABLES_NS (CLOCK_NS_PER_S / 2)
+#define TABLES_LOOK_NS 500000
+#define TABLES_LOOK_MAX_NS 10000000
+#define GIL_LONG_NS 200000000
+
+static bool forced; /* --force was said */
 
 static void __attribute__((format(printf, 1, 0))) say(const char *format, va_list ap)
 {
@@ -62,6 +76,9 @@ verb_option(const struct verb *verb, int argc, char **argv, const char *shorts,
     opterr = 0;
     c = getopt_long(argc, argv, shorts, longs, NULL);
     switch (c) {
+    case VERB_FORCE:
+        forced = true;
+        return verb_option(verb, argc, argv, shorts, longs, ret_status);
     case 'h':
         *ret_status = verb_help(verb);
         return 0;
@@ -90,6 +107,58 @@ verb_pid(const struct verb *verb, const char *text, pid_t *ret_pid)
     return VERB_DONE;
 }
 
+/* Whether the tables of an agent that was just brought in hold what there is; *ret_status is what
+ * it says of itself, owned. */
+static bool
+has_tables(struct conn *conn, struct status **ret_status)
+{
+    struct conn_error error;
+
+    if (ps_status(conn, ret_status, &error) < 0)
+        return true; /* what is asked next says what is wrong */
+    return strcmp((*ret_status)->hooks_state, "refused") == 0 ||
+           (strcmp((*ret_status)->hooks_state, "active") == 0 && !(*ret_status)->walking);
+}
+
+/* What a list that is empty, or not whole, has to be read with. */
+static void
+say_waiting(pid_t pid, const struct status *status)
+{
+    char text[FMT_SIZE];
+
+    if (status->gil_waiting_ns > GIL_LONG_NS)
+        (void)verb_fail(0,
+            "connected: a thread of process %d has held the GIL for %s, and nothing can be read "
+            "before it comes free",
+            (int)pid, fmt_duration(text, (double)status->gil_waiting_ns));
+    else if (strcmp(status->hooks_state, "waiting") == 0)
+        (void)verb_fail(0, "connected: process %d has not imported asyncio", (int)pid);
+}
+
+void
+verb_await_tables(pid_t pid, struct conn *conn)
+{
+    struct timespec pause = {.tv_nsec = TABLES_LOOK_NS};
+    uint64_t until_ns = clock_monotonic_ns() + TABLES_NS;
+    CLEANUP_FREE struct status *status = NULL;
+
+    while (!has_tables(conn, &status) && clock_monotonic_ns() < until_ns) {
+        free(TAKE(status));
+        (void)nanosleep(&pause, NULL);
+        if (pause.tv_nsec < TABLES_LOOK_MAX_NS)
+            pause.tv_nsec *= 2;
+    }
+    if (status)
+        say_waiting(pid, status);
+}
+
+/* Whether the agent was brought in just now, by whomever. */
+static bool
+is_fresh(const struct conn *conn)
+{
+    return clock_realtime_s() - conn_hello(conn)->started_s < FRESH_S;
+}
+
 int
 verb_open_only(
     const struct verb *verb, int argc, char **argv, pid_t *ret_pid, struct conn **ret_conn)
@@ -104,8 +173,12 @@ verb_open_only(
         return status;
     if (optind + 1 < argc)
         return verb_misused(verb, "'%s' is one argument too many", argv[optind + 1]);
-    if (conn_open(*ret_pid, VERB_TIMEOUT_MS, ret_conn, &error) < 0)
+    int r = conn_open(*ret_pid, forced && verb->attach ? CONN_FORCE : verb->attach, VERB_TIMEOUT_MS,
+        ret_conn, &error);
+    if (r < 0)
         return verb_fail(VERB_CONNECT, "%s", error.text);
+    if (is_fresh(*ret_conn) && !verb->at_once)
+        verb_await_tables(*ret_pid, *ret_conn);
     return VERB_DONE;
 }
 

@@ -29,6 +29,8 @@ struct verb {
     const char *summary;   /* one line */
     const char *options;   /* text of --help below the usage line; NULL: none but --help */
     int (*run)(const struct verb *verb, int argc, char **argv); /* argv[0] is the name */
+    enum conn_attach attach; /* what verb_open_only does where no agent is inside */
+    bool at_once;            /* … and does not wait until that has read what there is */
 };
 
 extern const struct verb verb_run, verb_ls, verb_ps, verb_stack, verb_loops, verb_mem, verb_cancel,
@@ -42,6 +44,12 @@ extern const struct verb verb_run, verb_ls, verb_ps, verb_stack, verb_loops, ver
 #define VERB_OPTION_JSON                                                                           \
     {                                                                                              \
         "json", no_argument, NULL, 'j'                                                             \
+    }
+/* Taken by verb_option itself. */
+#define VERB_FORCE 0x100
+#define VERB_OPTION_FORCE                                                                          \
+    {                                                                                              \
+        "force", no_argument, NULL, VERB_FORCE                                                     \
     }
 #define VERB_OPTION_END                                                                            \
     {                                                                                              \
@@ -74,6 +82,12 @@ int verb_pid(const struct verb *verb, const char *text, pid_t *ret_pid);
  */
 int verb_open_only(
     const struct verb *verb, int argc, char **argv, pid_t *ret_pid, struct conn **ret_conn);
+
+/*
+ * Waits, half a second at the most, until an agent that was just brought in has read what there is;
+ * says on stderr what holds it up. Most processes are read in a few milliseconds.
+ */
+void verb_await_tables(pid_t pid, struct conn *conn);
 
 /* Says why a conn_call failed; returns the status that goes with it. */
 int verb_call_failed(const struct conn_error *error);

@@ -30,6 +30,7 @@ static const struct option options_long[] = {
     {"yes", no_argument, NULL, 'y'},
     {"ascii", no_argument, NULL, 'A'},
     VERB_OPTION_JSON,
+    VERB_OPTION_FORCE,
     VERB_OPTION_HELP,
     VERB_OPTION_END,
 };
@@ -326,9 +327,11 @@ const struct verb verb_cancel = {
                "  -y, --yes           do not ask\n"
                "  -M, --message TEXT  message of the CancelledError\n"
                "  -w, --wait TIME     how long to wait for the outcome (default 2s, at most 60s)\n"
+               "      --force         attach though the program's owner has said no\n"
                "      --ascii         no characters beyond ASCII\n"
                "  -j, --json          one JSON document: see looptop-json(5)\n"
                "\nTASK is an id, or a name that only one live task has.\n"
                "Exits with 0 when all of them ended, else with 1.\n",
     .run = run,
+    .attach = CONN_ATTACH,
 };

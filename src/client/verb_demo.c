@@ -128,7 +128,7 @@ wait_for_service(pid_t pid, int log, struct conn **ret_conn)
     struct conn_error error = {.text = "it ran no event loop"};
 
     for (;;) {
-        if (conn || conn_open(pid, 1000, &conn, &error) == 0) {
+        if (conn || conn_open(pid, CONN_PRESENT, 1000, &conn, &error) == 0) {
             if (has_tasks(conn))
                 break;
         }

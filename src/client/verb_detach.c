@@ -37,5 +37,6 @@ const struct verb verb_detach = {
     .name = "detach",
     .arguments = "PID",
     .summary = "Take the agent of a process out of service",
+    .attach = CONN_PRESENT,
     .run = run,
 };

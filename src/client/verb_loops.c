@@ -18,6 +18,7 @@
 static const struct option options_long[] = {
     {"ascii", no_argument, NULL, 'A'},
     VERB_OPTION_JSON,
+    VERB_OPTION_FORCE,
     VERB_OPTION_HELP,
     VERB_OPTION_END,
 };
@@ -236,7 +237,9 @@ const struct verb verb_loops = {
     .name = "loops",
     .arguments = "[OPTION]... PID",
     .summary = "Show the event loops of a process: busy share, lag, rates",
-    .options = "      --ascii  no characters beyond ASCII\n"
+    .options = "      --force  attach though the program's owner has said no\n"
+               "      --ascii  no characters beyond ASCII\n"
                "  -j, --json   one JSON document with 10 minutes of history: see looptop-json(5)\n",
     .run = run,
+    .attach = CONN_ATTACH,
 };

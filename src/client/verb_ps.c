@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* looptop ps: the tasks of a process, as a table or as one JSON document. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "client/conn.h"
 #include "client/out.h"
@@ -17,6 +18,7 @@ static const struct option options_long[] = {
     {"no-header", no_argument, NULL, 'H'},
     {"ascii", no_argument, NULL, 'A'},
     VERB_OPTION_JSON,
+    VERB_OPTION_FORCE,
     VERB_OPTION_HELP,
     VERB_OPTION_END,
 };
@@ -56,8 +58,10 @@ take_option(const struct verb *verb, int c, struct ps_request *request)
 
 /* What the list cannot show, on standard error. */
 static void
-say_limits(const struct status *status)
+say_limits(pid_t pid, const struct status *status)
 {
+    if (status->loops_count == 0 && strcmp(status->hooks_state, "active") == 0 && !status->walking)
+        (void)verb_fail(0, "process %d has run no event loop since looptop looks at it", (int)pid);
     if (status->untracked > 0)
         (void)verb_fail(0,
             "%llu tasks were made while the agent's table was full and are not listed",
@@ -84,7 +88,7 @@ show(pid_t pid, struct conn *conn, const struct ps_request *request)
     else
         (void)ps_table(&buf, &list, &request->options, out_width());
     if (!request->json)
-        say_limits(status);
+        say_limits(pid, status);
     return out_finish(&buf, VERB_DONE);
 }
 
@@ -117,7 +121,9 @@ const struct verb verb_ps = {
                "  -c, --columns LIST     columns to print, with commas between\n"
                "      --no-finished      without tasks that have ended\n"
                "  -H, --no-header        without the line of titles\n"
+               "      --force            attach though the program's owner has said no\n"
                "      --ascii            no characters beyond ASCII\n"
                "  -j, --json             one JSON document: see looptop-json(5)\n",
     .run = run,
+    .attach = CONN_ATTACH,
 };

@@ -23,6 +23,7 @@ static const struct option options_long[] = {
     {"user", no_argument, NULL, 'u'},
     {"ascii", no_argument, NULL, 'A'},
     VERB_OPTION_JSON,
+    VERB_OPTION_FORCE,
     VERB_OPTION_HELP,
     VERB_OPTION_END,
 };
@@ -368,7 +369,9 @@ const struct verb verb_stack = {
     .arguments = "[OPTION]... PID TASK",
     .summary = "Show the await chain of a task, by its id or unique name",
     .options = "      --user   without frames of the standard library and installed packages\n"
+               "      --force  attach though the program's owner has said no\n"
                "      --ascii  no characters beyond ASCII\n"
                "  -j, --json   one JSON document: see looptop-json(5)\n",
     .run = run,
+    .attach = CONN_ATTACH,
 };

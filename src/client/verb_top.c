@@ -30,6 +30,7 @@ static const struct option options_long[] = {
     {"color", required_argument, NULL, 'C'},
     {"theme", required_argument, NULL, 'T'},
     {"ascii", no_argument, NULL, 'A'},
+    VERB_OPTION_FORCE,
     VERB_OPTION_HELP,
     VERB_OPTION_END,
 };
@@ -144,8 +145,10 @@ run(const struct verb *verb, int argc, char **argv)
         return verb_misused(verb, "the full screen needs a terminal: use --batch without one");
     if (request.list.limit == 0)
         request.list.limit = BATCH_LIMIT;
-    if (request.batch)
+    if (request.batch) {
+        verb_await_tables(request.tui.pid, conn);
         return top_batch(request.tui.pid, conn, &request.list, request.frames, request.tui.delay_s);
+    }
     request.tui.ascii = !out_utf8();
     request.tui.query.sort = request.list.sort;
     request.tui.query.reverse = request.list.reverse;
@@ -169,7 +172,10 @@ const struct verb verb_top = {
                "      --readonly         no cancelling from here\n"
                "      --color MODE       auto, mono, 16, 256 or true\n"
                "      --theme NAME       a theme's name or file\n"
+               "      --force            attach though the program's owner has said no\n"
                "      --ascii            no characters beyond ASCII\n"
                "\n`looptop PID` is the same as `looptop top PID`.\n",
     .run = run,
+    .attach = CONN_ATTACH,
+    .at_once = true,
 };
