@@ -25,7 +25,7 @@ take_number(char **text, int base, char after, uint64_t *ret_value)
     const char *digit;
 
     while (*at && (digit = memchr(digits, *at, (size_t)base)) != NULL) {
-        if (value > (UINT64_MAX >> 4) / 2)
+        if (value > UINT64_MAX >> 4)
             return false;
         value = value * (uint64_t)base + (uint64_t)(digit - digits);
         at++;
