@@ -29,6 +29,7 @@ struct verb {
     const char *summary;   /* one line */
     const char *options;   /* text of --help below the usage line; NULL: none but --help */
     int (*run)(const struct verb *verb, int argc, char **argv); /* argv[0] is the name */
+    bool takes_pid; /* its first argument is a PID; with --name there is one too */
 };
 
 extern const struct verb verb_run, verb_ls, verb_ps, verb_stack, verb_loops, verb_mem, verb_cancel,
@@ -50,7 +51,8 @@ extern const struct verb verb_run, verb_ls, verb_ps, verb_stack, verb_loops, ver
 
 /*
  * The next option, as getopt_long does; -1 after the last. 0: leave the verb with *ret_status,
- * since help was asked for or the option is wrong (which has been said).
+ * since help was asked for, the option is wrong or --name names no process (which has been said).
+ * --name is dealt with here: the PID that it stands for is argv[optind] after the last option.
  */
 int verb_option(const struct verb *verb, int argc, char **argv, const char *shorts,
     const struct option *longs, int *ret_status);

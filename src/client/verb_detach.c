@@ -38,4 +38,5 @@ const struct verb verb_detach = {
     .arguments = "PID",
     .summary = "Take the agent of a process out of service",
     .run = run,
+    .takes_pid = true,
 };

@@ -195,4 +195,5 @@ const struct verb verb_mem = {
     .options = "      --ascii  no characters beyond ASCII\n"
                "  -j, --json   one JSON document with 10 minutes of history: see looptop-json(5)\n",
     .run = run,
+    .takes_pid = true,
 };

@@ -120,4 +120,5 @@ const struct verb verb_ps = {
                "      --ascii            no characters beyond ASCII\n"
                "  -j, --json             one JSON document: see looptop-json(5)\n",
     .run = run,
+    .takes_pid = true,
 };

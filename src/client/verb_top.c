@@ -172,4 +172,5 @@ const struct verb verb_top = {
                "      --ascii            no characters beyond ASCII\n"
                "\n`looptop PID` is the same as `looptop top PID`.\n",
     .run = run,
+    .takes_pid = true,
 };
