@@ -26,4 +26,8 @@ struct tui_options {
  */
 int tui_run(struct conn *conn, const struct tui_options *options);
 
+/* The same for a program that goes on afterwards, unless *ret_over: a signal, or the end of the
+ * terminal, asked for the end. */
+int tui_show(struct conn *conn, const struct tui_options *options, bool *ret_over);
+
 #endif

@@ -200,13 +200,13 @@ processes_selected(const struct processes *list)
 void
 processes_move(struct processes *list, int64_t step)
 {
-    int64_t last = (int64_t)list->shown_count - 1, to = (int64_t)list->cursor;
+    int64_t last = list->shown_count > 0 ? (int64_t)list->shown_count - 1 : 0;
+    int64_t at = (int64_t)list->cursor;
 
-    if (step > last)
-        to = last;
+    if (step < -at)
+        list->cursor = 0;
     else
-        to = step < -to ? 0 : to + step;
-    list->cursor = (size_t)(to > last ? last > 0 ? last : 0 : to);
+        list->cursor = (size_t)(step > last - at ? last : at + step);
     select_here(list);
 }
 
