@@ -63,8 +63,8 @@ draw_header(const struct model *model, struct surface *surface, struct rect area
     for (size_t i = 0; i < list->count; i++)
         agents += list->rows[i].state != PROCESS_NO_AGENT;
     strip_add(&strip, 0, "", ROLE_HEADER_NAME, "looptop %s", LOOPTOP_VERSION);
-    if (list->looked)
-        strip_add(&strip, 1, "", ROLE_DEFAULT, "%zu process%s with a loop, %zu with an agent",
+    if (list->count > 0)
+        strip_add(&strip, 1, "", ROLE_DEFAULT, "%zu process%s, %zu with an agent",
             list->count, list->count == 1 ? "" : "es", agents);
     if (model->paused)
         strip_add(&strip, 2, "", ROLE_NOTICE, " PAUSED ")->right = true;

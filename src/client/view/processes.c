@@ -17,7 +17,7 @@
 static const struct table_column columns[PROCESS_COLUMNS] = {
     [PROCESS_PID] = {"PID", 4, 7, 7, 10, 0, 0, FIT_RIGHT},
     [PROCESS_USER] = {"USER", 6, 8, 8, 16, 4, 1, FIT_START},
-    [PROCESS_PYTHON] = {"PYTHON", 7, 7, 7, 7, 5, 0, FIT_START},
+    [PROCESS_PYTHON] = {"PYTHON", 7, 7, 7, 8, 5, 1, FIT_START},
     [PROCESS_LOOP] = {"LOOP", 7, 7, 7, 7, 8, 0, FIT_START},
     [PROCESS_TASKS] = {"TASKS", 7, 7, 7, 7, 1, 0, FIT_RIGHT},
     [PROCESS_LAG] = {"LAG", 6, 6, 6, 6, 2, 0, FIT_RIGHT},
@@ -173,8 +173,8 @@ draw_empty(const struct processes *list, struct surface *surface, struct rect ar
         return;
     }
     draw_centred(surface, area, y, ROLE_STRONG, "no process here runs an asyncio loop");
-    draw_centred(surface, area, y + 2, ROLE_DIM, "start one with  looptop run python app.py");
-    draw_centred(surface, area, y + 3, ROLE_DIM, "or see  looptop demo");
+    draw_centred(surface, area, y + 2, ROLE_DIM, "start one:  looptop run python app.py");
+    draw_centred(surface, area, y + 3, ROLE_DIM, "or see:  looptop demo");
 }
 
 static void
