@@ -22,7 +22,7 @@
 #include "common/cleanup.h"
 #include "platform/maps_client.h"
 
-#define FDS_MAX 4096 /* descriptors that are looked at */
+#define FDS_MAX 4096    /* descriptors that are looked at */
 #define LIBRARIES_MAX 4 /* called libpython, of which one is the interpreter */
 #define LINK_SIZE 64
 
@@ -172,8 +172,8 @@ confirm(pid_t pid, uint64_t base, struct discovery *found, bool *ret_builtin)
 
 /* The same of all that can be the interpreter: the executable, and libraries called libpython. */
 static int
-confirm_any(pid_t pid, const struct maps *maps, const char *exe, struct discovery *found,
-    bool *ret_builtin)
+confirm_any(
+    pid_t pid, const struct maps *maps, const char *exe, struct discovery *found, bool *ret_builtin)
 {
     int r = -ENOENT, libraries = 0;
 

@@ -29,7 +29,8 @@ static const struct verb *const verbs[] = {
 static int
 help(void)
 {
-    (void)printf("usage: looptop [OPTION]...             list the processes that run asyncio, to choose one\n"
+    (void)printf("usage: looptop [OPTION]...             list the processes that run asyncio, to "
+                 "choose one\n"
                  "       looptop [OPTION]... PID         look at one of them, full-screen\n"
                  "       looptop [OPTION]... --name TEXT the same, by a part of its command line\n"
                  "       looptop VERB [ARGUMENT]...\n"

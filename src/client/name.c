@@ -37,8 +37,10 @@ say_several(const char *pattern, const pid_t *pids, size_t count)
         n += (size_t)snprintf(list + n, sizeof(list) - n, "%s%d", i > 0 ? ", " : "", (int)pids[i]);
     if (count > NAMED_MAX)
         (void)snprintf(list + n, sizeof(list) - n, ", ...");
-    return verb_fail(VERB_USAGE, "%zu processes match '%s': %s: give the PID of one, or more of its "
-        "command line", count, pattern, list);
+    return verb_fail(VERB_USAGE,
+        "%zu processes match '%s': %s: give the PID of one, or more of its "
+        "command line",
+        count, pattern, list);
 }
 
 int

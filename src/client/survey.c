@@ -22,7 +22,7 @@
 #include "common/fmt.h"
 #include "platform/proc.h"
 
-#define SAMPLE_LEAST_NS 50000000ull /* of CPU time: below, a scheduler's turn would be all of it */
+#define SAMPLE_LEAST_NS 50000000ull /* of CPU time: less would be a turn of the scheduler */
 
 /* What a look needs besides the survey. */
 struct look {
@@ -68,21 +68,26 @@ survey_sample(struct process_row *row, struct survey_link *link)
     if (link->sampled_ns != 0) {
         if (now < link->sampled_ns + SAMPLE_LEAST_NS)
             return;
-        row->cpu_pct = used < link->cpu_ns ? (double)NAN
-                                           : (double)(used - link->cpu_ns) * 100 /
-                                                 (double)(now - link->sampled_ns);
+        row->cpu_pct = used < link->cpu_ns
+                           ? (double)NAN
+                           : (double)(used - link->cpu_ns) * 100 / (double)(now - link->sampled_ns);
     }
     link->cpu_ns = used;
     link->sampled_ns = now;
 }
 
-/* What /proc tells, anew at each look. */
+/* What /proc tells, anew at each look: a daemon gives up its user and writes its own title. */
 static void
 read_figures(struct process_row *row)
 {
+    struct proc_status status;
     uint64_t value;
     char command[PROCESS_COMMAND_MAX];
 
+    if (proc_status(NULL, row->pid, &status) == 0 && (status.uid != row->uid || !row->user[0])) {
+        row->uid = status.uid;
+        put_user(row->user, row->uid);
+    }
     row->rss = proc_rss(NULL, row->pid, &value) == 0 ? (int64_t)value : -1;
     row->up_ns = proc_uptime_ns(NULL, row->pid, &value) == 0 ? (int64_t)value : -1;
     process_command(row->pid, command, sizeof(command));
@@ -102,23 +107,12 @@ take_discovery(struct process_row *row, const struct discovery *found)
                         : "asyncio");
 }
 
-/* Begins a row of a process. False: it is gone. */
-static bool
+static void
 begin_row(pid_t pid, uint64_t start_ns, struct process_row *row)
 {
-    struct proc_status status;
-
-    if (proc_status(NULL, pid, &status) < 0)
-        return false;
-    *row = (struct process_row){.pid = pid,
-        .uid = status.uid,
-        .start_ns = start_ns,
-        .rss = -1,
-        .up_ns = -1,
-        .cpu_pct = (double)NAN};
+    *row = (struct process_row){
+        .pid = pid, .start_ns = start_ns, .rss = -1, .up_ns = -1, .cpu_pct = (double)NAN};
     ask_forget(row);
-    put_user(row->user, row->uid);
-    return true;
 }
 
 static size_t
@@ -171,8 +165,8 @@ look_at(struct look *look, const struct scan_process *process, struct process_ro
         *row = *former;
         *link = *former_link;
         *former_link = (struct survey_link){0};
-    } else if (!begin_row(process->pid, start_ns, row)) {
-        return;
+    } else {
+        begin_row(process->pid, start_ns, row);
     }
     bool agent = reach_agent(look, process, row, link);
     if (!agent && !process->found.loop) {
@@ -216,8 +210,8 @@ look_anew(struct survey *survey, bool ask)
         while (old < survey->count && survey->rows[old].pid < process->pid)
             old++;
         bool known = old < survey->count && survey->rows[old].pid == process->pid;
-        look_at(&look, process, known ? &survey->rows[old] : NULL,
-            known ? &survey->links[old] : NULL);
+        look_at(
+            &look, process, known ? &survey->rows[old] : NULL, known ? &survey->links[old] : NULL);
     }
     close_links(survey);
     free(survey->rows);

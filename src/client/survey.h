@@ -20,7 +20,7 @@
 struct survey_link;
 
 struct survey {
-    struct process_row *rows; /* owned, in the order of their pids */
+    struct process_row *rows;  /* owned, in the order of their pids */
     struct survey_link *links; /* owned; of each row */
     size_t count;
     struct scan scan;

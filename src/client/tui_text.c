@@ -50,8 +50,8 @@ write_file(const char *path, const struct buf *buf)
 }
 
 void
-tui_text_save(struct model *model, const char *name, const struct surface *surface,
-    const struct buf *more)
+tui_text_save(
+    struct model *model, const char *name, const struct surface *surface, const struct buf *more)
 {
     CLEANUP(buf_done) struct buf drawn;
     CLEANUP(buf_done) struct buf buf;
@@ -68,10 +68,10 @@ tui_text_save(struct model *model, const char *name, const struct surface *surfa
     if (localtime_r(&now, &tm))
         strftime(when, sizeof when, "%Y%m%d-%H%M%S", &tm);
     snprintf(path, sizeof path, "looptop-%s-%s.txt", name, when);
-    int error = drawn.error                ? drawn.error
-                : more && more->error      ? more->error
-                : buf.error                ? buf.error
-                                           : write_file(path, &buf);
+    int error = drawn.error           ? drawn.error
+                : more && more->error ? more->error
+                : buf.error           ? buf.error
+                                      : write_file(path, &buf);
     if (error < 0)
         model_note(model, NOTE_ERROR, "%s: %s", path, strerror(-error));
     else

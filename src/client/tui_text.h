@@ -15,8 +15,8 @@ struct model;
  * Writes what is drawn, and more (NULL: nothing), into a new file looptop-NAME-TIME.txt of the
  * working directory. What became of it is noted in the model.
  */
-void tui_text_save(struct model *model, const char *name, const struct surface *surface,
-    const struct buf *more);
+void tui_text_save(
+    struct model *model, const char *name, const struct surface *surface, const struct buf *more);
 
 /* Hands text to the terminal's clipboard, and notes it. */
 void tui_text_copy(struct model *model, struct surface_curses *terminal, const struct buf *text);

@@ -104,8 +104,8 @@ verb_option(const struct verb *verb, int argc, char **argv, const char *shorts,
     opterr = 0;
     if (verb->takes_pid)
         add_name(longs, all);
-    while ((c = getopt_long(argc, argv, shorts, verb->takes_pid ? all : longs, NULL)) ==
-           OPTION_NAME) {
+    while (
+        (c = getopt_long(argc, argv, shorts, verb->takes_pid ? all : longs, NULL)) == OPTION_NAME) {
         name = optarg;
         at = argv[optind];
     }

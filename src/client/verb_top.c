@@ -193,7 +193,8 @@ const struct verb verb_top = {
                "      --color MODE       auto, mono, 16, 256 or true\n"
                "      --theme NAME       a theme's name or file\n"
                "      --ascii            no characters beyond ASCII\n"
-               "\n`looptop PID` is the same as `looptop top PID`. Without PID the processes are listed, to\n"
+               "\n`looptop PID` is the same as `looptop top PID`. Without PID the processes are "
+               "listed, to\n"
                "choose one from.\n",
     .run = run,
     .takes_pid = true,

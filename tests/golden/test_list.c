@@ -232,9 +232,8 @@ any_size(void **state)
         list_model(&model, (int)(seed >> 16) % (ROWS + 1), seed >> 9 & 1);
         if (seed >> 10 & 1)
             model_note(&model, NOTE_ERROR, "%s", kinds[seed % 6].command);
-        assert_int_equal(
-            surface_init(&surface, 1 + (int)(seed >> 8) % 150, 1 + (int)(seed >> 20) % 40,
-                seed >> 11 & 1),
+        assert_int_equal(surface_init(&surface, 1 + (int)(seed >> 8) % 150,
+                             1 + (int)(seed >> 20) % 40, seed >> 11 & 1),
             0);
         assert_int_equal(list_screen_open(&screen, &model), 0);
         draw(&screen, &model, &surface);

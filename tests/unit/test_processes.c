@@ -35,8 +35,9 @@ row(pid_t pid, const char *command, int64_t tasks, double cpu)
 static void
 take_four(struct processes *list)
 {
-    struct process_row rows[] = {row(10, "python web.py", 5, 0.5), row(20, "python jobs.py", -1, 90),
-        row(30, "uvicorn app:app", 70, (double)NAN), row(40, "python web.py --port 2", 0, 3)};
+    struct process_row rows[] = {row(10, "python web.py", 5, 0.5),
+        row(20, "python jobs.py", -1, 90), row(30, "uvicorn app:app", 70, (double)NAN),
+        row(40, "python web.py --port 2", 0, 3)};
 
     *list = (struct processes){.height = 10};
     assert_int_equal(processes_take(list, rows, 4), 0);

@@ -269,8 +269,7 @@ processes_cell(const struct process_row *row, enum process_column column, const 
         (void)fmt_bytes(text, value);
         break;
     default:
-        (void)snprintf(
-            out, size, "%s", words(row, column)[0] ? words(row, column) : fmt_unknown());
+        (void)snprintf(out, size, "%s", words(row, column)[0] ? words(row, column) : fmt_unknown());
         return out;
     }
     bool bound = column == PROCESS_BUSY && value >= 0 && !row->busy_exact;

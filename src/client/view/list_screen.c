@@ -64,8 +64,8 @@ draw_header(const struct model *model, struct surface *surface, struct rect area
         agents += list->rows[i].state != PROCESS_NO_AGENT;
     strip_add(&strip, 0, "", ROLE_HEADER_NAME, "looptop %s", LOOPTOP_VERSION);
     if (list->count > 0)
-        strip_add(&strip, 1, "", ROLE_DEFAULT, "%zu process%s, %zu with an agent",
-            list->count, list->count == 1 ? "" : "es", agents);
+        strip_add(&strip, 1, "", ROLE_DEFAULT, "%zu process%s, %zu with an agent", list->count,
+            list->count == 1 ? "" : "es", agents);
     if (model->paused)
         strip_add(&strip, 2, "", ROLE_NOTICE, " PAUSED ")->right = true;
     else
@@ -86,8 +86,7 @@ draw_tabs(const struct model *model, struct surface *surface, struct rect area)
     if (area.h == 0)
         return;
     surface_fill(surface, area, ROLE_TAB, NULL);
-    int x = surface_printf(
-        surface, area.x, area.y, ROLE_TAB_ACTIVE, " %s ", processes_view.title);
+    int x = surface_printf(surface, area.x, area.y, ROLE_TAB_ACTIVE, " %s ", processes_view.title);
     if (list->filter[0])
         strip_add(&strip, 0, "", ROLE_TAB, "%zu of %zu", list->shown_count, list->count)->right =
             true;
