@@ -490,6 +490,13 @@ def test_ls_does_not_wait_for_the_silent(start):
         assert "scripted_agent.py" in processes[agent.pid]["cmdline"]
 
 
+def test_ls_says_what_is_wrong_with_an_agent(start):
+    silent, other, broken = start("--mode", "silent"), start("--mode", "protocol:99"), start("--mode", "garbage")
+    rows = {line.split()[0]: line.split()[4] for line in looptop("ls").stdout.splitlines()}
+    assert (rows[silent.pid], rows[other.pid]) == ("silent", "refused")
+    assert rows[broken.pid] not in ("0", "5")
+
+
 def test_ls_does_not_list_what_ended_meanwhile(start):
     dying, good = start("--mode", "dies"), start()
     pids = [str(p["pid"]) for p in document("ls", "--json")["processes"]]
