@@ -120,15 +120,15 @@ drop_ended(struct survey *survey)
 int
 survey_once(struct survey *survey)
 {
-    uint64_t began = clock_monotonic_ns();
     int r = survey_look(survey);
+    uint64_t looked = clock_monotonic_ns();
 
     if (r < 0)
         return r;
     do {
         await_answers(survey);
     } while (ask_postponed(survey));
-    (void)poll(NULL, 0, survey->count > 0 ? left_ms(began + SAMPLE_NS) : 0);
+    (void)poll(NULL, 0, survey->count > 0 ? left_ms(looked + SAMPLE_NS) : 0);
     for (size_t i = 0; i < survey->count; i++)
         survey_sample(&survey->rows[i], &survey->links[i]);
     drop_ended(survey);

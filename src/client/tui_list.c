@@ -114,7 +114,7 @@ tui_list_open(struct tui_list *list)
     pid_t pid = row->pid;
     model_note(&list->model, NOTE_INFO, "opening process %d...", (int)pid);
     draw(list);
-    if (conn_open(pid, OPEN_MS, &conn, &error) == 0) {
+    if (conn_open(pid, OPEN_MS, &conn, &error) >= 0) {
         list->model.note[0] = '\0';
         show_process(list, conn, pid);
         return;

@@ -16,6 +16,8 @@ from looptop_client import BUILD, PYTHONS, full_version, python_with, wait_for
 
 LOOPTOP = os.path.join(BUILD, "looptop")
 
+NAME = "the-one-meant-by-%d" % os.getpid()  # other tests may run beside these
+
 IDLE = """
     import asyncio
     async def main():
@@ -170,16 +172,16 @@ def assert_says(done, status, *words):
 
 def test_name_of_none():
     """Not even of looptop itself, nor of a process that runs no loop."""
-    with running(PYTHONS[-1], OTHERS["no-loop"], "the-one-meant"):
-        assert_says(looptop("ps", "--name", "the-one-meant"), 1, "'the-one-meant'", "looptop ls")
+    with running(PYTHONS[-1], OTHERS["no-loop"], NAME):
+        assert_says(looptop("ps", "--name", NAME), 1, "'%s'" % NAME, "looptop ls")
 
 
 def test_name_of_several():
-    with running(PYTHONS[-1], IDLE, "the-one-meant") as one, running(PYTHONS[-1], IDLE, "the-one-meant") as two:
-        assert_says(looptop("ps", "--name", "the-one-meant"), 2, "2 processes", str(one.pid), str(two.pid))
+    with running(PYTHONS[-1], IDLE, NAME) as one, running(PYTHONS[-1], IDLE, NAME) as two:
+        assert_says(looptop("ps", "--name", NAME), 2, "2 processes", str(one.pid), str(two.pid))
 
 
 def test_name_beside_a_pid():
-    with running(PYTHONS[-1], IDLE, "the-one-meant"):
-        assert_says(looptop("ps", "--name", "the-one-meant", "12"), 2, "'12'")
+    with running(PYTHONS[-1], IDLE, NAME):
+        assert_says(looptop("ps", "--name", NAME, "12"), 2, "'12'")
     assert_says(looptop("ls", "--name", "x"), 2, "--name")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The live list of processes: `looptop` alone, in a terminal."""
 
+import os
 import re
 import shlex
 import signal
@@ -11,6 +12,8 @@ import textwrap
 import pytest
 
 from term import LOOPTOP, FakeAgent, Terminal
+
+NAME = "plain-one-of-%d" % os.getpid()  # other tests may run beside these
 
 PLAIN = """
     import asyncio
@@ -24,7 +27,7 @@ PLAIN = """
 @pytest.fixture
 def plain():
     """A process with a loop and no agent, of whom there is one."""
-    process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(PLAIN), "plain-one"],
+    process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(PLAIN), NAME],
                                stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "ready\n"
     yield process
@@ -39,7 +42,7 @@ def agent():
         yield one
 
 
-def open_list(*options, cols=100, rows=24, command=None, **more):
+def open_list(*options, cols=100, rows=60, command=None, **more):
     return Terminal([LOOPTOP, *options] if command is None else command, cols, rows, **more)
 
 
@@ -133,8 +136,8 @@ def test_filter_and_find(plain, agent):
         row_of(term, agent.pid)
         term.keys("\\")
         term.wait("Filter:")
-        term.type("fake_agent")
-        term.wait(r"1 of \d+ +sort PID▲ +filter fake_agent")
+        term.type(agent.directory.name)
+        term.wait(r"1 of \d+ +sort PID▲ +filter %s" % agent.directory.name)
         term.keys("Enter")
         term.wait(r"^▌ *%d " % agent.pid)
         assert not re.search(r"^ *%d " % plain.pid, term.screen(), re.M)
@@ -142,7 +145,7 @@ def test_filter_and_find(plain, agent):
         row_of(term, plain.pid)
         term.keys("/")
         term.wait("Find:")
-        term.type("asyncio.sleep")
+        term.type(NAME)
         term.keys("Enter")
         term.wait(r"^▌ *%d " % plain.pid)
         term.keys("/")
