@@ -83,7 +83,7 @@ fail_absent(pid_t pid, struct conn_error *error)
 
     if (is_other(pid))
         return conn_fail(error, -ENOENT,
-            "%s is no CPython program: `looptop ls` lists processes with an agent",
+            "%s is no CPython program: `looptop ls` lists those that run an event loop",
             proc_describe(pid, who));
     if (proc_environ(NULL, pid, "LOOPTOP", value, sizeof(value)) == 0 && strcmp(value, "0") == 0)
         return conn_fail(error, -ENOENT,
@@ -102,7 +102,7 @@ conn_fail_open(pid_t pid, int code, int timeout_ms, struct conn_error *error)
     switch (code) {
     case -ESRCH:
         return conn_fail(
-            error, code, "no process %d: `looptop ls` lists those with an agent", (int)pid);
+            error, code, "no process %d: `looptop ls` lists those that run an event loop", (int)pid);
     case -ENOENT:
     case -ECONNREFUSED:
         return fail_absent(pid, error);

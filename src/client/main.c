@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * looptop: top for asyncio. Finds out which verb is meant and hands over. A first argument that is
- * a number is a process to look at; none at all lists the processes that can be looked at.
+ * a number or an option is for `top`, and so is none at all: it lists the processes there are.
  */
 #include <ctype.h>
 #include <locale.h>
@@ -29,8 +29,10 @@ static const struct verb *const verbs[] = {
 static int
 help(void)
 {
-    (void)printf("usage: looptop                 list the processes that have an agent\n"
-                 "       looptop PID [OPTION]... look at one of them, full-screen\n"
+    (void)printf("usage: looptop [OPTION]...             list the processes that run asyncio, to "
+                 "choose one\n"
+                 "       looptop [OPTION]... PID         look at one of them, full-screen\n"
+                 "       looptop [OPTION]... --name TEXT the same, by a part of its command line\n"
                  "       looptop VERB [ARGUMENT]...\n"
                  "\ntop for asyncio: the tasks of a live Python process, what each waits for and "
                  "since when.\n\nverbs:\n");
@@ -122,12 +124,11 @@ help_on(int argc, char **argv)
 static int
 run(int argc, char **argv)
 {
-    static char list[] = "ls", *no_arguments[] = {list, NULL};
     const char *word = argc > 1 ? argv[1] : NULL;
     const struct verb *verb;
 
     if (!word)
-        return verb_ls.run(&verb_ls, 1, no_arguments);
+        return verb_top.run(&verb_top, argc, argv);
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
         return help();
     if (strcmp(word, "help") == 0)
@@ -136,13 +137,11 @@ run(int argc, char **argv)
         (void)printf("looptop %s\n", LOOPTOP_VERSION);
         return VERB_DONE;
     }
-    if (isdigit((unsigned char)word[0]))
+    if (isdigit((unsigned char)word[0]) || word[0] == '-')
         return verb_top.run(&verb_top, argc, argv);
     verb = find_verb(word);
     if (verb)
         return verb->run(verb, argc - 1, argv + 1);
-    if (word[0] == '-')
-        return verb_fail(VERB_USAGE, "unknown option '%s': see `looptop --help`", word);
     return unknown_verb(word);
 }
 

@@ -7,20 +7,12 @@
 #include "client/tui.h"
 
 #include <errno.h>
-#include <langinfo.h>
-#include <locale.h>
 #include <poll.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "client/model/process.h"
 #include "client/screen/keys.h"
-#include "client/screen/tty_guard.h"
-#include "client/theme/load.h"
-#include "client/top.h"
 #include "client/tui_impl.h"
 #include "common/clock.h"
 #include "platform/proc.h"
@@ -33,7 +25,7 @@
 void
 tui_layout(struct tui *tui)
 {
-    screen_layout(&tui->parts, &tui->model, tui->surface.cols, tui->surface.rows);
+    screen_layout(&tui->parts, &tui->model, tui->screen.surface.cols, tui->screen.surface.rows);
     tui->dirty = true;
 }
 
@@ -42,45 +34,30 @@ draw(struct tui *tui)
 {
     int x, y;
 
-    screen_draw(&tui->parts, &tui->model, &tui->surface, &x, &y);
-    surface_curses_cursor(tui->terminal, x, y);
-    (void)surface_curses_show(tui->terminal, &tui->surface);
+    screen_draw(&tui->parts, &tui->model, &tui->screen.surface, &x, &y);
+    tui_screen_show(&tui->screen, x, y);
     tui->dirty = false;
 }
 
 static void
 follow_size(struct tui *tui)
 {
-    int cols, rows;
-
-    surface_curses_size(tui->terminal, &cols, &rows);
-    if (cols == tui->surface.cols && rows == tui->surface.rows)
-        return;
-    if (surface_resize(&tui->surface, cols, rows) == 0)
+    if (tui_screen_follow(&tui->screen))
         tui_layout(tui);
+}
+
+/* Leaves looptop, and not only this process. */
+static void
+leave(struct tui *tui)
+{
+    tui->quit = tui->over = true;
 }
 
 static void
 take_signals(struct tui *tui)
 {
-    int signal;
-
-    while ((signal = tty_guard_next_signal(tui->signals)) != 0) {
-        switch (signal) {
-        case SIGWINCH:
-            break;
-        case SIGTSTP:
-            surface_curses_suspend(tui->terminal);
-            tty_guard_stop();
-            surface_curses_resume(tui->terminal);
-            break;
-        case SIGCONT:
-            surface_curses_redraw(tui->terminal);
-            break;
-        default:
-            tui->quit = true;
-        }
-    }
+    if (!tui_screen_signals(&tui->screen))
+        leave(tui);
     follow_size(tui);
     tui->dirty = true;
 }
@@ -90,7 +67,7 @@ take_keys(struct tui *tui)
 {
     int key;
 
-    while (!tui->quit && (key = surface_curses_key(tui->terminal)) != KEYS_NONE) {
+    while (!tui->quit && (key = surface_curses_key(tui->screen.terminal)) != KEYS_NONE) {
         tui_key(tui, key);
         tui->dirty = true;
     }
@@ -127,7 +104,7 @@ wait(struct tui *tui)
 {
     struct pollfd fds[] = {
         {.fd = STDIN_FILENO, .events = POLLIN},
-        {.fd = tui->signals, .events = POLLIN},
+        {.fd = tui->screen.signals, .events = POLLIN},
         {.fd = tui->conn ? conn_fd(tui->conn) : -1, .events = POLLIN},
     };
 
@@ -136,13 +113,13 @@ wait(struct tui *tui)
     int n = poll(fds, 3, is_waiting(tui) ? TICK_BUSY_MS : TICK_MS);
     take_time(tui);
     if (n < 0 && errno != EINTR)
-        tui->quit = true;
+        leave(tui);
     if (n <= 0)
         return;
     if (fds[1].revents)
         take_signals(tui);
     if (fds[0].revents & (POLLHUP | POLLERR | POLLNVAL))
-        tui->quit = true; /* the terminal is gone */
+        leave(tui); /* the terminal is gone */
     else if (fds[0].revents)
         take_keys(tui);
     if (fds[2].revents)
@@ -162,74 +139,13 @@ run(struct tui *tui)
     }
 }
 
-/* In one line, without directories; all is said on stderr. */
-static void
-note_faults(struct model *model, const struct theme_faults *faults)
-{
-    const char *text = faults->text[0], *slash = memrchr(text, '/', strcspn(text, ":"));
-    char more[32] = "";
-
-    if (faults->count == 0)
-        return;
-    if (faults->count > 1)
-        snprintf(more, sizeof more, " (and %u more)", faults->count - 1);
-    model_note(model, NOTE_WARNING, "theme %s%s", slash ? slash + 1 : text, more);
-}
-
-/* NO_COLOR counts where no option says otherwise. */
-static enum color_mode
-wanted_color(const struct tui_options *options)
-{
-    const char *no_color = getenv("NO_COLOR");
-
-    if (options->color == COLOR_AUTO && no_color && *no_color)
-        return COLOR_MONO;
-    return options->color;
-}
-
-static int
-load_themes(struct tui *tui)
-{
-    const char *name = tui->options->theme ? tui->options->theme : "default";
-    struct theme_faults faults, unused;
-
-    int error = top_theme(name, &tui->theme, &faults);
-    if (error < 0)
-        return error;
-    note_faults(&tui->model, &faults);
-    return theme_load("mono", &tui->mono, &unused);
-}
-
-static int
-open_screen(struct tui *tui)
-{
-    struct surface_curses_options options = {.in = stdin,
-        .out = stdout,
-        .color = wanted_color(tui->options),
-        .theme = &tui->theme,
-        .mono = &tui->mono};
-    char why[256];
-
-    (void)setlocale(LC_CTYPE, "");
-    bool ascii = tui->options->ascii || strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
-    if (surface_init(&tui->surface, 0, 0, ascii) < 0)
-        return -ENOMEM;
-    tui->signals = tty_guard_signals();
-    if (tui->signals < 0)
-        return tui->signals;
-    int error = surface_curses_open(&options, &tui->terminal, why, sizeof why);
-    if (error < 0)
-        fprintf(stderr, "looptop: %s\n", why);
-    return error;
-}
-
 static int
 start(struct tui *tui, const struct tui_options *options)
 {
     struct model *model = &tui->model;
 
     tui->options = options;
-    tui->signals = -1;
+    tui->screen.signals = -1;
     model_init(model, options->pid);
     model->now_ns = clock_monotonic_ns();
     model->now_s = clock_realtime_s();
@@ -240,10 +156,8 @@ start(struct tui *tui, const struct tui_options *options)
     (void)proc_start_ns(NULL, options->pid, &tui->start_ns);
     process_describe(
         options->pid, model->name, sizeof model->name, model->command, sizeof model->command);
-    int error = load_themes(tui);
-    if (!error)
-        error = screen_open(&tui->parts, model);
-    return error ? error : open_screen(tui);
+    int error = screen_open(&tui->parts, model);
+    return error ? error : tui_screen_open(&tui->screen, options, model);
 }
 
 static void
@@ -251,20 +165,19 @@ stop(struct tui *tui)
 {
     tui_request_forget(tui, "looptop was left");
     screen_close(&tui->parts);
-    surface_curses_close(tui->terminal);
-    tty_guard_signals_end(tui->signals);
-    surface_done(&tui->surface);
+    tui_screen_close(&tui->screen);
     model_done(&tui->model);
     conn_close(tui->conn);
 }
 
 int
-tui_run(struct conn *conn, const struct tui_options *options)
+tui_show(struct conn *conn, const struct tui_options *options, bool *ret_over)
 {
     struct tui *tui = calloc(1, sizeof *tui);
 
     if (!tui) {
         conn_close(conn);
+        *ret_over = true;
         return STATUS_USAGE;
     }
     tui->conn = conn;
@@ -274,7 +187,16 @@ tui_run(struct conn *conn, const struct tui_options *options)
         tui_link_opened(tui);
         run(tui);
     }
+    *ret_over = tui->over;
     stop(tui);
     free(tui);
     return error ? STATUS_USAGE : STATUS_DONE;
+}
+
+int
+tui_run(struct conn *conn, const struct tui_options *options)
+{
+    bool over;
+
+    return tui_show(conn, options, &over);
 }

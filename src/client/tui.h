@@ -12,7 +12,8 @@
 
 struct tui_options {
     pid_t pid;
-    double delay_s; /* between updates */
+    double delay_s;          /* between updates */
+    enum conn_attach attach; /* of processes that are opened from the list */
     struct task_query query;
     enum color_mode color;
     bool ascii;
@@ -25,5 +26,9 @@ struct tui_options {
  * Returns the exit status of looptop(1).
  */
 int tui_run(struct conn *conn, const struct tui_options *options);
+
+/* The same for a program that goes on afterwards, unless *ret_over: a signal, or the end of the
+ * terminal, asked for the end. */
+int tui_show(struct conn *conn, const struct tui_options *options, bool *ret_over);
 
 #endif

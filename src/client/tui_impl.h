@@ -10,8 +10,8 @@
 
 #include "client/conn.h"
 #include "client/model/model.h"
-#include "client/screen/surface_curses.h"
 #include "client/tui.h"
+#include "client/tui_screen.h"
 #include "client/view/screen.h"
 
 struct cJSON;
@@ -87,9 +87,7 @@ struct tui {
 
     struct tui_find find;
 
-    struct theme theme, mono;
-    struct surface_curses *terminal;
-    struct surface surface;
+    struct tui_screen screen;
     struct screen parts;
     enum action_kind prompt_for;            /* ACTION_FILTER or ACTION_FIND */
     char prompt_former[LOOPTOP_FILTER_MAX]; /* the filter before the prompt */
@@ -97,7 +95,7 @@ struct tui {
     int early[TUI_EARLY_KEYS]; /* keys that act on rows, pressed before the first rows came */
     int early_count;
     bool dirty, quit;
-    int signals;
+    bool over; /* a signal or the terminal's end asks for the end of all of looptop */
 };
 
 /* tui.c */

@@ -117,7 +117,7 @@ open_detail(struct tui *tui)
 static void
 close_detail(struct tui *tui)
 {
-    if (tui->parts.detail_full && tui->surface.cols >= LAYOUT_SIDE_COLS) {
+    if (tui->parts.detail_full && tui->screen.surface.cols >= LAYOUT_SIDE_COLS) {
         tui->parts.detail_full = false; /* beside the table again */
     } else {
         view_close(&tui->parts.detail);
@@ -246,7 +246,7 @@ do_rest(struct tui *tui, const struct action *action)
         tui->quit = true;
         break;
     case ACTION_REPAINT:
-        surface_curses_redraw(tui->terminal);
+        surface_curses_redraw(tui->screen.terminal);
         break;
     case ACTION_PAUSE:
         do_pause(tui);

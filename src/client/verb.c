@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "client/model/status.h"
+#include "client/name.h"
 #include "client/out.h"
 #include "client/ps.h"
 #include "common/cleanup.h"
@@ -18,6 +19,8 @@
 #include "common/parse.h"
 #include "looptop/protocol.h"
 
+#define OPTIONS_MAX 24
+#define OPTION_NAME 0x100 /* no letter of any verb */
 #define FRESH_S 2
 #define TABLES_NS (CLOCK_NS_PER_S / 2)
 #define TABLES_LOOK_NS 500000
@@ -63,19 +66,65 @@ verb_help(const struct verb *verb)
     (void)printf("usage: looptop %s %s\n\n%s.\n", verb->name, verb->arguments, verb->summary);
     if (verb->options)
         (void)printf("\n%s", verb->options);
+    if (verb->takes_pid)
+        (void)printf("%sInstead of PID, --name PATTERN takes the process whose command line "
+                     "contains PATTERN,\nor matches it as a whole where it has one of *?[.\n",
+            verb->options ? "\n" : "");
     return VERB_DONE;
+}
+
+/* The verb's options, and --name. */
+static void
+add_name(const struct option *longs, struct option all[OPTIONS_MAX])
+{
+    static const struct option name = {"name", required_argument, NULL, OPTION_NAME};
+    size_t n = 0;
+
+    for (; longs[n].name && n < OPTIONS_MAX - 2; n++)
+        all[n] = longs[n];
+    all[n] = name;
+    all[n + 1] = (struct option){0};
+}
+
+/*
+ * The process that was named takes the place of its PID among the arguments: at the end of the
+ * options, which are read by now, so that there is room for it.
+ */
+static int
+put_named(const struct verb *verb, const char *pattern, char **argv, int *ret_status)
+{
+    static char text[16];
+    pid_t pid;
+
+    *ret_status = *pattern ? name_find(pattern, &pid)
+                           : verb_misused(verb, "--name needs a part of a command line");
+    if (*ret_status != VERB_DONE)
+        return 0;
+    (void)snprintf(text, sizeof(text), "%d", (int)pid);
+    argv[--optind] = text;
+    return -1;
 }
 
 int
 verb_option(const struct verb *verb, int argc, char **argv, const char *shorts,
     const struct option *longs, int *ret_status)
 {
+    static const char *name; /* read across calls, until the last option */
     const char *at = argv[optind ? optind : 1];
+    struct option all[OPTIONS_MAX];
     int c;
 
     opterr = 0;
-    c = getopt_long(argc, argv, shorts, longs, NULL);
+    if (verb->takes_pid)
+        add_name(longs, all);
+    while (
+        (c = getopt_long(argc, argv, shorts, verb->takes_pid ? all : longs, NULL)) == OPTION_NAME) {
+        name = optarg;
+        at = argv[optind];
+    }
     switch (c) {
+    case -1:
+        return name ? put_named(verb, name, argv, ret_status) : -1;
     case VERB_FORCE:
         forced = true;
         return verb_option(verb, argc, argv, shorts, longs, ret_status);
@@ -167,19 +216,24 @@ verb_open_only(
     int status;
 
     if (optind == argc)
-        return verb_misused(verb, "which process? Give its PID");
+        return verb_misused(verb, "which process? Give its PID, or --name");
     status = verb_pid(verb, argv[optind], ret_pid);
     if (status != VERB_DONE)
         return status;
     if (optind + 1 < argc)
         return verb_misused(verb, "'%s' is one argument too many", argv[optind + 1]);
-    int r = conn_open(*ret_pid, forced && verb->attach ? CONN_FORCE : verb->attach, VERB_TIMEOUT_MS,
-        ret_conn, &error);
+    int r = conn_open(*ret_pid, verb_attach(verb), VERB_TIMEOUT_MS, ret_conn, &error);
     if (r < 0)
         return verb_fail(VERB_CONNECT, "%s", error.text);
     if (is_fresh(*ret_conn) && !verb->at_once)
         verb_await_tables(*ret_pid, *ret_conn);
     return VERB_DONE;
+}
+
+enum conn_attach
+verb_attach(const struct verb *verb)
+{
+    return forced && verb->attach ? CONN_FORCE : verb->attach;
 }
 
 int

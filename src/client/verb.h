@@ -29,6 +29,7 @@ struct verb {
     const char *summary;   /* one line */
     const char *options;   /* text of --help below the usage line; NULL: none but --help */
     int (*run)(const struct verb *verb, int argc, char **argv); /* argv[0] is the name */
+    bool takes_pid;          /* its first argument is a PID; with --name there is one too */
     enum conn_attach attach; /* what verb_open_only does where no agent is inside */
     bool at_once;            /* … and does not wait until that has read what there is */
 };
@@ -58,7 +59,8 @@ extern const struct verb verb_run, verb_ls, verb_ps, verb_stack, verb_loops, ver
 
 /*
  * The next option, as getopt_long does; -1 after the last. 0: leave the verb with *ret_status,
- * since help was asked for or the option is wrong (which has been said).
+ * since help was asked for, the option is wrong or --name names no process (which has been said).
+ * --name is dealt with here: the PID that it stands for is argv[optind] after the last option.
  */
 int verb_option(const struct verb *verb, int argc, char **argv, const char *shorts,
     const struct option *longs, int *ret_status);
@@ -88,6 +90,9 @@ int verb_open_only(
  * says on stderr what holds it up. Most processes are read in a few milliseconds.
  */
 void verb_await_tables(pid_t pid, struct conn *conn);
+
+/* What the verb does where no agent is inside, once its options have been read. */
+enum conn_attach verb_attach(const struct verb *verb);
 
 /* Says why a conn_call failed; returns the status that goes with it. */
 int verb_call_failed(const struct conn_error *error);

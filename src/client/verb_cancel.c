@@ -333,5 +333,6 @@ const struct verb verb_cancel = {
                "\nTASK is an id, or a name that only one live task has.\n"
                "Exits with 0 when all of them ended, else with 1.\n",
     .run = run,
+    .takes_pid = true,
     .attach = CONN_ATTACH,
 };

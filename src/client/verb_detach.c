@@ -39,4 +39,5 @@ const struct verb verb_detach = {
     .summary = "Take the agent of a process out of service",
     .attach = CONN_PRESENT,
     .run = run,
+    .takes_pid = true,
 };

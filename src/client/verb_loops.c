@@ -241,5 +241,6 @@ const struct verb verb_loops = {
                "      --ascii  no characters beyond ASCII\n"
                "  -j, --json   one JSON document with 10 minutes of history: see looptop-json(5)\n",
     .run = run,
+    .takes_pid = true,
     .attach = CONN_ATTACH,
 };

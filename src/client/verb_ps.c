@@ -125,5 +125,6 @@ const struct verb verb_ps = {
                "      --ascii            no characters beyond ASCII\n"
                "  -j, --json             one JSON document: see looptop-json(5)\n",
     .run = run,
+    .takes_pid = true,
     .attach = CONN_ATTACH,
 };

@@ -373,5 +373,6 @@ const struct verb verb_stack = {
                "      --ascii  no characters beyond ASCII\n"
                "  -j, --json   one JSON document: see looptop-json(5)\n",
     .run = run,
+    .takes_pid = true,
     .attach = CONN_ATTACH,
 };

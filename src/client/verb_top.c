@@ -9,6 +9,7 @@
 #include "client/ps.h"
 #include "client/top.h"
 #include "client/tui.h"
+#include "client/tui_list.h"
 #include "client/verb.h"
 #include "common/cleanup.h"
 #include "common/parse.h"
@@ -121,6 +122,31 @@ check_theme(const char *name)
     return !name || top_theme(name, &theme, &faults) == 0 ? VERB_DONE : VERB_USAGE;
 }
 
+static void
+prepare_screen(struct top_request *request)
+{
+    request->tui.ascii = !out_utf8();
+    request->tui.query.sort = request->list.sort;
+    request->tui.query.reverse = request->list.reverse;
+    request->tui.query.filter = request->list.filter;
+    request->tui.query.finished = request->list.finished;
+}
+
+/* No process is given: those there are, to choose from where that is possible. */
+static int
+list(struct top_request *request)
+{
+    static char name[] = "ls", *no_arguments[] = {name, NULL};
+
+    if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
+        optind = 0; /* the options have been read: others are */
+        return verb_ls.run(&verb_ls, 1, no_arguments);
+    }
+    prepare_screen(request);
+    request->tui.attach = verb_attach(&verb_top);
+    return tui_list_run(&request->tui);
+}
+
 static int
 run(const struct verb *verb, int argc, char **argv)
 {
@@ -135,6 +161,8 @@ run(const struct verb *verb, int argc, char **argv)
     }
     if (c == 0)
         return status;
+    if (optind == argc && !request.batch)
+        return list(&request);
     if (request.batch)
         status = check_theme(request.tui.theme);
     if (status == VERB_DONE)
@@ -149,17 +177,13 @@ run(const struct verb *verb, int argc, char **argv)
         verb_await_tables(request.tui.pid, conn);
         return top_batch(request.tui.pid, conn, &request.list, request.frames, request.tui.delay_s);
     }
-    request.tui.ascii = !out_utf8();
-    request.tui.query.sort = request.list.sort;
-    request.tui.query.reverse = request.list.reverse;
-    request.tui.query.filter = request.list.filter;
-    request.tui.query.finished = request.list.finished;
+    prepare_screen(&request);
     return tui_run(TAKE(conn), &request.tui);
 }
 
 const struct verb verb_top = {
     .name = "top",
-    .arguments = "[OPTION]... PID",
+    .arguments = "[OPTION]... [PID]",
     .summary = "Watch a process: full-screen, or frames of text with --batch",
     .options = "  -b, --batch            print frames of plain text\n"
                "  -n, --frames N         end after N frames (default: go on)\n"
@@ -174,8 +198,11 @@ const struct verb verb_top = {
                "      --theme NAME       a theme's name or file\n"
                "      --force            attach though the program's owner has said no\n"
                "      --ascii            no characters beyond ASCII\n"
-               "\n`looptop PID` is the same as `looptop top PID`.\n",
+               "\n`looptop PID` is the same as `looptop top PID`. Without PID the processes are "
+               "listed, to\n"
+               "choose one from.\n",
     .run = run,
+    .takes_pid = true,
     .attach = CONN_ATTACH,
     .at_once = true,
 };

@@ -48,7 +48,7 @@ def commands(service, count):
     def look():
         found, loops = {}, 0
         for line in listed(service).splitlines()[1:]:
-            match = re.match(r" *(\d+) +\S+ +\S+ +(\S+) +\S+ +\S+ +\S+ +\S+ +\S+ +(.*)", line)
+            match = re.match(r" *(\d+) +\S+ +\S+ +(\S+) +\S+ +\S+ +\S+ +\S+ +\S+ +\S+ +(.*)", line)
             pid = int(match.group(1))
             try:
                 own = os.getpgid(pid) == group

@@ -4,6 +4,7 @@ output, JSON documents, exit statuses, and what they make of an agent that break
 
 import json
 import os
+import platform
 import pty
 import re
 import select
@@ -483,8 +484,17 @@ def test_ls_does_not_wait_for_the_silent(start):
     assert time.monotonic() - began < 5 * 0.3  # one patience for all five, and room for a busy machine
     assert processes[good.pid]["tasks"] == 5
     for agent in silent + [stopped]:
-        assert processes[agent.pid]["tasks"] is None and processes[agent.pid]["python"] is None
+        assert processes[agent.pid]["tasks"] is None and processes[agent.pid]["agent"] is None
+        # which is found in its memory, where the agent does not say it
+        assert processes[agent.pid]["python"] == platform.python_version()
         assert "scripted_agent.py" in processes[agent.pid]["cmdline"]
+
+
+def test_ls_says_what_is_wrong_with_an_agent(start):
+    silent, other, broken = start("--mode", "silent"), start("--mode", "protocol:99"), start("--mode", "garbage")
+    rows = {line.split()[0]: line.split()[4] for line in looptop("ls").stdout.splitlines()}
+    assert (rows[silent.pid], rows[other.pid]) == ("silent", "refused")
+    assert rows[broken.pid] not in ("0", "5")
 
 
 def test_ls_does_not_list_what_ended_meanwhile(start):
@@ -515,6 +525,28 @@ def test_ls_removes_sockets_of_the_dead(tmp_path):
     directory.symlink_to(elsewhere)
     assert looptop("ls", environ=environ).returncode == 0
     assert len(list(elsewhere.iterdir())) == 1
+
+
+# ---- --name
+
+
+@pytest.mark.parametrize("verb, rest", [
+    (["ps"], []), (["stack"], ["2"]), (["loops"], []), (["mem"], []), (["cancel"], ["1"]),
+    (["top", "-b", "-n", "1"], []), ([], []), (["detach"], [])])
+def test_name_in_place_of_a_pid(start, verb, rest):
+    """A word and a glob, before and after the other arguments."""
+    agent = start()
+    name = str(agent.directory)
+    by_pid = looptop(*verb, agent.pid, *rest)
+    assert by_pid.returncode == (0 if verb else 2) and by_pid.stdout + by_pid.stderr
+    for arguments in (["--name", name, *rest], [*rest, "--name=*scripted_agent.py %s" % name]):
+        done = looptop(*verb, *arguments)
+        assert (done.returncode, done.stdout, done.stderr) == (by_pid.returncode, by_pid.stdout, by_pid.stderr)
+    assert_says(looptop(*verb, "--name", name + "*", *rest), 1, name)  # a glob is the whole line
+    assert_says(looptop(*verb, "--name", "", *rest), 2, "--name")
+    assert_says(looptop(*verb, *rest, "--name"), 2, "--name", "value")
+    start()
+    assert_says(looptop(*verb, "--name", name, *rest), 2, "2 processes", agent.pid)
 
 
 # ---- no agent, or a strange one

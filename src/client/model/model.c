@@ -61,6 +61,7 @@ model_init(struct model *model, pid_t pid)
 void
 model_done(struct model *model)
 {
+    processes_done(&model->processes);
     task_page_done(&model->page);
     tags_done(&model->tags);
     detail_done(&model->detail);

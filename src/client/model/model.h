@@ -13,6 +13,7 @@
 #include "client/model/detail.h"
 #include "client/model/history.h"
 #include "client/model/outcomes.h"
+#include "client/model/processes.h"
 #include "client/model/status.h"
 #include "client/model/tags.h"
 #include "client/model/tasks.h"
@@ -69,6 +70,8 @@ struct model {
     bool paused;
 
     struct detail detail;
+
+    struct processes processes; /* where no process has been chosen: pid is 0 */
 
     double now_s;    /* wall clock */
     uint64_t now_ns; /* monotonic */

@@ -200,8 +200,9 @@ draw_hint(const struct frame_prompt *prompt, struct surface *surface, int x, int
 
     if (prompt->error[0] == '\0') {
         surface_fit(surface, 1, y, width, FIT_START, ROLE_DIM,
-            "Enter keeps it, Esc takes it back    name:web* state:wait age>30s coro~handler "
-            "at:app.py | idle>=5m");
+            prompt->hint ? prompt->hint
+                         : "Enter keeps it, Esc takes it back    name:web* state:wait age>30s "
+                           "coro~handler at:app.py | idle>=5m");
         return;
     }
     int at = prompt->column > 0 ? x + prompt->column - 1 : 1;

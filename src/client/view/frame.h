@@ -9,6 +9,7 @@
 struct frame_prompt {
     bool open;
     const char *label; /* "Filter", "Find" */
+    const char *hint;  /* under it; NULL: about the language of tasks */
     struct line_edit edit;
     char error[200]; /* under it, "" none */
     int column;      /* of the error, from 1; 0: none */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "client/screen/keys.h"
+#include "client/view/processes.h"
 #include "client/view/registry.h"
 #include "client/view/words.h"
 #include "looptop/version.h"
@@ -54,9 +55,21 @@ static const char *const filter_lines[][2] = {
     {"word", "looks in name, coroutine, waiting on and at"},
 };
 
+/* Of the list of processes. */
+static const char *const list_signs[][2] = {
+    {"—", "not known: most figures come from an agent, which is not in this process"},
+    {"silent", "there is an agent, which has not answered for 0.3 s"},
+    {"refused", "the agent does not talk to this looptop"},
+    {"≥", "at least: only steps of tasks were counted"},
+    {"LAG BUSY%", "of the loop with the largest lag, in the last second"},
+    {"CPU%", "of one core, since the figures before"},
+    {"worker of", "multiprocessing started it, for the process with that number"},
+};
+
 /* One column of the help. */
 struct page {
     struct surface *surface; /* NULL: lines are only counted */
+    bool list;               /* of the list of processes, not of a process */
     struct rect area;
     int scroll, lines;
 };
@@ -165,36 +178,58 @@ help_filter(struct page *page)
         help_line(page, ROLE_STRONG, filter_lines[i][0], filter_lines[i][1]);
 }
 
+static void
+help_list_signs(struct page *page)
+{
+    help_title(page, "Signs");
+    for (size_t i = 0; i < sizeof list_signs / sizeof *list_signs; i++)
+        help_line(page, ROLE_STRONG, list_signs[i][0], list_signs[i][1]);
+}
+
+static const struct view_ops *const *
+views_of(bool list)
+{
+    return list ? processes_views : registry_views;
+}
+
 static int
-sections(void)
+views_count(bool list)
 {
     int views = 0;
 
-    while (registry_views[views])
+    while (views_of(list)[views])
         views++;
-    return views + 3;
+    return views;
+}
+
+static int
+sections(bool list)
+{
+    return 1 + views_count(list) + (list ? 1 : 2);
 }
 
 static void
 help_section(struct page *page, int section)
 {
-    int views = sections() - 3;
+    const struct view_ops *const *views = views_of(page->list);
+    int count = views_count(page->list);
 
     if (section == 0)
         help_bindings(page, "Everywhere", registry_common);
-    else if (section <= views)
-        help_bindings(
-            page, registry_views[section - 1]->title, registry_views[section - 1]->bindings);
-    else if (section == views + 1)
+    else if (section <= count)
+        help_bindings(page, views[section - 1]->title, views[section - 1]->bindings);
+    else if (page->list)
+        help_list_signs(page);
+    else if (section == count + 1)
         help_states(page);
     else
         help_filter(page);
 }
 
 static int
-section_lines(struct rect area, int from, int to)
+section_lines(bool list, struct rect area, int from, int to)
 {
-    struct page page = {.area = area};
+    struct page page = {.list = list, .area = area};
 
     for (int i = from; i < to; i++)
         help_section(&page, i);
@@ -206,26 +241,26 @@ section_lines(struct rect area, int from, int to)
  * lines of the longer column. surface NULL: they are only counted.
  */
 static int
-help_lines(struct surface *surface, struct rect in, int scroll)
+help_lines(bool list, struct surface *surface, struct rect in, int scroll)
 {
-    int all = sections(), first = all, most;
+    int all = sections(list), first = all, most;
     struct rect left = in, right = in;
 
     if (in.w < TWO_COLUMNS - 4) {
-        most = section_lines(in, 0, all);
+        most = section_lines(list, in, 0, all);
     } else {
         left.w = right.w = (in.w - GAP_COLS) / 2;
         right.x = in.x + in.w - right.w;
-        most = section_lines(left, 0, all);
+        most = section_lines(list, left, 0, all);
         for (int i = 1; i < all; i++) {
-            int l = section_lines(left, 0, i), r = section_lines(left, i, all);
+            int l = section_lines(list, left, 0, i), r = section_lines(list, left, i, all);
             if ((l > r ? l : r) >= most)
                 continue;
             most = l > r ? l : r;
             first = i;
         }
     }
-    struct page pages[] = {{surface, left, scroll, 0}, {surface, right, scroll, 0}};
+    struct page pages[] = {{surface, list, left, scroll, 0}, {surface, list, right, scroll, 0}};
     for (int i = 0; i < all && surface; i++)
         help_section(&pages[i >= first], i);
     return most;
@@ -248,11 +283,10 @@ help_draw(
     const struct help_state *state = view->state;
     struct rect in = help_inside(area);
 
-    (void)model;
     surface_fill(surface, area, ROLE_DEFAULT, NULL);
     surface_box(surface, area, "looptop " LOOPTOP_VERSION);
     struct rect former = surface_clip(surface, in);
-    int more = help_lines(surface, in, state->scroll) - state->scroll - in.h;
+    int more = help_lines(model->pid == 0, surface, in, state->scroll) - state->scroll - in.h;
     surface_unclip(surface, former);
     if (more > 0 && area.w > 12)
         surface_printf(
@@ -266,7 +300,6 @@ help_key(struct view *view, const struct model *model, int key, struct action *r
     struct rect area = {0, 0, view->cols, view->rows};
     int rows = view->rows > 3 ? view->rows - 2 : 1;
 
-    (void)model;
     view_bound(view->ops->bindings, key, ret_action);
     if (ret_action->kind == ACTION_SCROLL)
         state->scroll += (int)ret_action->amount;
@@ -278,7 +311,7 @@ help_key(struct view *view, const struct model *model, int key, struct action *r
         state->scroll = LINES_MAX;
     else
         return;
-    int most = help_lines(NULL, help_inside(area), 0) - rows;
+    int most = help_lines(model->pid == 0, NULL, help_inside(area), 0) - rows;
     if (state->scroll > most)
         state->scroll = most;
     if (state->scroll < 0)

@@ -32,3 +32,16 @@ layout_make(int cols, int rows, bool beside, struct layout *ret_layout)
     }
     *ret_layout = layout;
 }
+
+void
+layout_list(int cols, int rows, struct layout *ret_layout)
+{
+    int header = rows >= 4, tabs = rows >= 6, bar = rows >= 5;
+
+    *ret_layout = (struct layout){
+        .header = {0, 0, cols, header},
+        .tabs = {0, header, cols, tabs},
+        .body = {0, header + tabs, cols, rows - header - tabs - bar},
+        .bar = {0, rows - bar, cols, bar},
+    };
+}

@@ -16,4 +16,7 @@ struct layout {
 /* beside: a detail is open that should stand beside the body if there is room. */
 void layout_make(int cols, int rows, bool beside, struct layout *ret_layout);
 
+/* The same for the list of processes: one line of header, nothing beside. */
+void layout_list(int cols, int rows, struct layout *ret_layout);
+
 #endif
