@@ -82,8 +82,36 @@ may_get_fds(pid_t pid)
     return fd >= 0 || fd == -EBADF;
 }
 
-/* The one byte that makes its reader the only one. The number may be another's by now, whose bytes
- * are not ours to take. */
+/*
+ * One client at a time attaches to a process, or each would bring in an agent of its own, and one
+ * at a time looks whether a channel is still to be had: whoever may look at its memory may hold
+ * this lock. A descriptor, or -errno; -EWOULDBLOCK: somebody holds it.
+ */
+static int
+lock_process(pid_t pid, uint64_t wait_ns)
+{
+    char path[64];
+    struct timespec pause = {.tv_nsec = LOOK_FIRST_NS};
+    uint64_t until_ns = clock_monotonic_ns() + wait_ns;
+    int r;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    while ((r = flock(fd, LOCK_EX | LOCK_NB)) < 0 && clock_monotonic_ns() < until_ns)
+        pause_more(&pause);
+    if (r == 0)
+        return fd;
+    (void)close(fd);
+    return -EWOULDBLOCK;
+}
+
+/*
+ * The one byte that makes its reader the only one. The number may be another's by now, whose bytes
+ * are not ours to take; and in its place may be the first one of an answer to who was faster. Under
+ * the lock.
+ */
 static bool
 take_token(const struct target *target, int fd)
 {
@@ -91,6 +119,7 @@ take_token(const struct target *target, int fd)
     struct stat st;
 
     return fstat(fd, &st) == 0 && st.st_ino == target->agent_state.channel_inode &&
+           recv(fd, &token, 1, MSG_DONTWAIT | MSG_PEEK) == 1 && token == '\0' &&
            recv(fd, &token, 1, MSG_DONTWAIT) == 1;
 }
 
@@ -106,6 +135,9 @@ attach_channel(pid_t pid, int timeout_ms, int *ret_fd)
         return r;
     if (!is_running(&target) || target.agent_state.channel < 0)
         return -ENOENT;
+    CLEANUP_CLOSE int lock = lock_process(pid, (uint64_t)timeout_ms * 1000000);
+    if (lock < 0)
+        return -ETIMEDOUT;
     do {
         CLEANUP_CLOSE int fd = get_fd(pid, target.agent_state.channel);
         if (fd >= 0 && take_token(&target, fd)) {
@@ -284,30 +316,6 @@ wake(struct attempt *attempt)
     return r < 0 ? refuse_injection(attempt, r, &injected) : await_start(attempt);
 }
 
-/*
- * One client at a time attaches to a process, or each would bring in an agent of its own: whoever
- * may look at its memory may hold this lock. Below 0: -errno; -EWOULDBLOCK somebody does.
- */
-static int
-lock_process(pid_t pid)
-{
-    char path[64];
-    struct timespec pause = {.tv_nsec = LOOK_FIRST_NS};
-    uint64_t until_ns = clock_monotonic_ns() + LOCK_NS;
-    int r;
-
-    (void)snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    while ((r = flock(fd, LOCK_EX | LOCK_NB)) < 0 && clock_monotonic_ns() < until_ns)
-        pause_more(&pause);
-    if (r == 0)
-        return fd;
-    (void)close(fd);
-    return -EWOULDBLOCK;
-}
-
 static int
 start(pid_t pid, const char *agent_dir, bool force, struct attach_report *ret_report,
     struct refusal *refusal)
@@ -337,7 +345,7 @@ int
 attach_start(pid_t pid, const char *agent_dir, bool force, struct attach_report *ret_report,
     struct refusal *refusal)
 {
-    CLEANUP_CLOSE int lock = lock_process(pid);
+    CLEANUP_CLOSE int lock = lock_process(pid, LOCK_NS);
 
     if (lock == -EWOULDBLOCK)
         return refuse(refusal, lock, pid, "is being attached to by another looptop: try again");

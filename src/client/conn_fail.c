@@ -101,8 +101,8 @@ conn_fail_open(pid_t pid, int code, int timeout_ms, struct conn_error *error)
 
     switch (code) {
     case -ESRCH:
-        return conn_fail(
-            error, code, "no process %d: `looptop ls` lists those that run an event loop", (int)pid);
+        return conn_fail(error, code,
+            "no process %d: `looptop ls` lists those that run an event loop", (int)pid);
     case -ENOENT:
     case -ECONNREFUSED:
         return fail_absent(pid, error);

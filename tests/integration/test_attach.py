@@ -167,7 +167,7 @@ def test_a_detached_agent_sleeps_and_is_woken(python):
 def test_right_after_a_detach_it_is_woken_and_stays(python):
     with ready(python, IDLE) as service:
         attach(service.pid)
-        for _ in range(10):
+        for _ in range(60):
             assert looptop("detach", service.pid).returncode == 0
             document, said = ps(service.pid)
             assert "woken" in said and "w0" in names(document)
@@ -182,15 +182,17 @@ def test_the_program_ends_as_it_would(python):
         assert service.wait() == 0
 
 
-def test_two_clients_at_once(python):
+def test_many_clients_at_once(python):
     with ready(python, IDLE) as service:
-        clients = [subprocess.Popen([LOOPTOP, "ps", str(service.pid), "--json"], stdout=subprocess.PIPE,
-                                    stderr=subprocess.PIPE, text=True) for _ in range(6)]
-        for client in clients:
-            out, err = client.communicate(timeout=60)
-            assert client.returncode == 0, err
-            assert "w0" in names(json.loads(out))
-        assert "w0" in names(ps(service.pid)[0])
+        for _ in range(60):
+            clients = [subprocess.Popen([LOOPTOP, "ps", str(service.pid), "--json"], text=True,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(6)]
+            for client in clients:
+                out, err = client.communicate(timeout=60)
+                assert client.returncode == 0, err
+                assert "w0" in names(json.loads(out))
+        with open("/proc/%d/maps" % service.pid) as maps:
+            assert len({line.split()[4] for line in maps if "looptop-agent" in line}) == 1
 
 
 def test_cancel(python):
