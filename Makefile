@@ -45,7 +45,7 @@ building := $(filter-out $(quick),$(goals))
 # ---- packages: each target pulls in what it needs; nothing happens where all is there
 
 ifneq ($(building),)
-dep_sets := build $(if $(filter test check-asan check-tsan units,$(goals)),test) \
+dep_sets := build $(if $(filter test test-matrix check-asan check-tsan units,$(goals)),test) \
 	$(if $(filter test,$(goals)),uvloop) $(if $(filter test-matrix,$(goals)),matrix) \
 	$(if $(filter fuzz,$(goals)),fuzz)
 deps_said := $(shell CC='$(CC)' PYTHONS='$(PYTHONS)' tests/support/deps.sh $(dep_sets) 1>&2)
@@ -235,7 +235,7 @@ test: $(if $(filter-out unit golden,$(or $(TESTS),everything)),all) units
 	@LOOPTOP_BUILD='$(abspath $(BUILD))' tests/support/run-tests.sh $(TESTS) -- \
 		$(unit_programs) $(golden_programs)
 
-test-matrix:
+test-matrix: all
 	@tests/support/test-matrix.sh '$(SID_ROOT)'
 
 check-layers:

@@ -19,7 +19,7 @@ from looptop_client import BUILD, DEADLINE_S, Service, wait_for
 LOOPTOP = os.path.join(BUILD, "looptop")
 
 pytestmark = pytest.mark.skipif(
-    bool(os.environ.get("LOOPTOP_PRELOAD")) and "libtsan" in os.environ["LOOPTOP_PRELOAD"],
+    "libtsan" in os.environ.get("LD_PRELOAD", ""),
     reason="a library with thread sanitizer cannot be loaded into a running program")
 
 IDLE = """
@@ -454,6 +454,51 @@ def test_a_debugger_afterwards_sees_a_whole_program(python):
             assert looptop("ps", service.pid).returncode == 0
             assert looptop("detach", service.pid).returncode == 0
         service.expect("1")
+
+
+def children(pid):
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                with open("/proc/%s/stat" % name) as stat:
+                    if int(stat.read().rpartition(")")[2].split()[1]) == pid:
+                        found.append(int(name))
+            except (FileNotFoundError, ProcessLookupError):
+                pass
+    return found
+
+
+@pytest.mark.parametrize("options", [
+    ["--user", "--map-root-user", "--mount", "--pid", "--fork", "--net", "--mount-proc"],
+    ["--mount", "--pid", "--fork", "--net", "--mount-proc"],
+    ["--mount", "--pid", "--fork"],
+], ids=["user", "root", "no proc of its own"])
+def test_namespaces_of_its_own(python, options):
+    """A container, as far as the kernel goes: its pids, users, mounts and network are others."""
+    hide = "mount -t tmpfs none /dev/shm && mount -t tmpfs none /run && exec \"$0\" \"$@\""
+    if subprocess.run(["unshare", *options, "sh", "-c", hide, "true"], stderr=subprocess.DEVNULL).returncode != 0:
+        pytest.skip("no such namespaces can be made here")
+    with Service.inline(python, IDLE) as plain:
+        plain.expect("ready")
+        process = subprocess.Popen(["unshare", *options, "sh", "-c", hide, python, plain.script],
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                   env=looptop_client.environment(plain.directory))
+        try:
+            assert process.stdout.readline() == "ready\n"
+            inner, = children(process.pid)
+            for _ in range(2):
+                assert "w0" in names(attach(inner))
+                assert ps(inner)[1] == ""
+                assert looptop("detach", inner).returncode == 0
+            document, = [one for one in json.loads(looptop("ls", "--json").stdout)["processes"]
+                         if one["pid"] == inner]
+            assert document["loop"] == "asyncio"
+        finally:
+            for pid in children(process.pid):
+                os.kill(pid, signal.SIGKILL)
+            process.kill()
+            process.communicate()
 
 
 # ---- where it cannot be

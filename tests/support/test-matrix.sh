@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: MIT
 # `make test` on Debian sid's CPython 3.13, 3.14 and 3.15: test-matrix.sh ROOT
 #
+# Then, from outside, attaches to programs of the chroot, with the client of this system's build.
+#
 # The chroot ROOT is made by sid-chroot.sh. The sources, without build/ and .git, are copied to
 # ROOT/work; what is mounted for the run is unmounted however it ends. MATRIX_PYTHONS and
 # MATRIX_TARGETS (default: test) override what runs. Needs root or sudo.
@@ -11,6 +13,7 @@ root=${1:?usage: test-matrix.sh ROOT}
 here=$(cd "$(dirname "$0")/../.." && pwd)
 pythons=${MATRIX_PYTHONS:-/usr/bin/python3.13 /usr/bin/python3.14 /usr/bin/python3.15}
 targets=${MATRIX_TARGETS:-test}
+. "$here/tests/support/step.sh"
 
 if [ "$(id -u)" != 0 ]; then
     command -v sudo >/dev/null || {
@@ -37,7 +40,7 @@ unmount()
         fi
     done
 }
-trap unmount EXIT
+trap 'unmount; rm -f "$steps_log" "$steps_status"' EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
@@ -82,8 +85,24 @@ if [ -e $authorities ]; then
     cp $authorities "$root$authorities"
 fi
 
-# shellcheck disable=SC2016 # expands inside
-env -i HOME=/root TERM="${TERM:-xterm}" LANG=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin \
-    PIP_CERT=$authorities ${TESTS:+"TESTS=$TESTS"} ${PIP_INDEX_URL:+"PIP_INDEX_URL=$PIP_INDEX_URL"} \
-    ${https_proxy:+"https_proxy=$https_proxy"} ${http_proxy:+"http_proxy=$http_proxy"} \
-    chroot "$root" sh -c 'cd /work && exec make $0 PYTHONS="$1"' "$targets" "$pythons"
+# what it prints is its own: counts are those of the last step otherwise
+in_chroot()
+{
+    # shellcheck disable=SC2016 # expands inside
+    env -i HOME=/root TERM="${TERM:-xterm}" LANG=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin \
+        PIP_CERT=$authorities ${TESTS:+"TESTS=$TESTS"} ${PIP_INDEX_URL:+"PIP_INDEX_URL=$PIP_INDEX_URL"} \
+        ${https_proxy:+"https_proxy=$https_proxy"} ${http_proxy:+"http_proxy=$http_proxy"} \
+        chroot "$root" sh -c 'cd /work && exec make $0 PYTHONS="$1"' "$targets" "$pythons"
+}
+
+from_outside()
+{
+    LOOPTOP_BUILD=$here/build LOOPTOP_SID=$root \
+        "$here/tests/support/run-tests.sh" tests/integration/test_attach_chroot.py --
+}
+
+step "in the chroot" in_chroot
+case " $targets " in
+*" test "*) step "from outside" from_outside ;;
+esac
+steps_end
