@@ -20,7 +20,9 @@
 #include "looptop/protocol.h"
 
 #define OPTIONS_MAX 24
-#define OPTION_NAME 0x100 /* no letter of any verb */
+/* no letters of any verb */
+#define OPTION_NAME 0x100
+#define OPTION_FORCE 0x101
 #define FRESH_S 2
 #define TABLES_NS (CLOCK_NS_PER_S / 2)
 #define TABLES_LOOK_NS 500000
@@ -75,15 +77,35 @@ verb_help(const struct verb *verb)
 
 /* The verb's options, and --name. */
 static void
-add_name(const struct option *longs, struct option all[OPTIONS_MAX])
+add_common(const struct verb *verb, const struct option *longs, struct option all[OPTIONS_MAX])
 {
-    static const struct option name = {"name", required_argument, NULL, OPTION_NAME};
     size_t n = 0;
 
-    for (; longs[n].name && n < OPTIONS_MAX - 2; n++)
+    for (; longs[n].name && n < OPTIONS_MAX - 3; n++)
         all[n] = longs[n];
-    all[n] = name;
-    all[n + 1] = (struct option){0};
+    if (verb->takes_pid)
+        all[n++] = (struct option){"name", required_argument, NULL, OPTION_NAME};
+    if (verb->attach != CONN_PRESENT)
+        all[n++] = (struct option){"force", no_argument, NULL, OPTION_FORCE};
+    all[n] = (struct option){0};
+}
+
+/* The next option that is the verb's own; --name is kept in *name. */
+static int
+next_own(int argc, char **argv, const char *shorts, const struct option *all, const char **name,
+    const char **ret_at)
+{
+    for (;;) {
+        *ret_at = argv[optind ? optind : 1];
+        int c = getopt_long(argc, argv, shorts, all, NULL);
+
+        if (c == OPTION_NAME)
+            *name = optarg;
+        else if (c == OPTION_FORCE)
+            forced = true;
+        else
+            return c;
+    }
 }
 
 /*
@@ -110,24 +132,15 @@ verb_option(const struct verb *verb, int argc, char **argv, const char *shorts,
     const struct option *longs, int *ret_status)
 {
     static const char *name; /* read across calls, until the last option */
-    const char *at = argv[optind ? optind : 1];
+    const char *at;
     struct option all[OPTIONS_MAX];
-    int c;
 
     opterr = 0;
-    if (verb->takes_pid)
-        add_name(longs, all);
-    while (
-        (c = getopt_long(argc, argv, shorts, verb->takes_pid ? all : longs, NULL)) == OPTION_NAME) {
-        name = optarg;
-        at = argv[optind];
-    }
+    add_common(verb, longs, all);
+    int c = next_own(argc, argv, shorts, all, &name, &at);
     switch (c) {
     case -1:
         return name ? put_named(verb, name, argv, ret_status) : -1;
-    case VERB_FORCE:
-        forced = true;
-        return verb_option(verb, argc, argv, shorts, longs, ret_status);
     case 'h':
         *ret_status = verb_help(verb);
         return 0;

@@ -46,12 +46,6 @@ extern const struct verb verb_run, verb_ls, verb_ps, verb_stack, verb_loops, ver
     {                                                                                              \
         "json", no_argument, NULL, 'j'                                                             \
     }
-/* Taken by verb_option itself. */
-#define VERB_FORCE 0x100
-#define VERB_OPTION_FORCE                                                                          \
-    {                                                                                              \
-        "force", no_argument, NULL, VERB_FORCE                                                     \
-    }
 #define VERB_OPTION_END                                                                            \
     {                                                                                              \
         NULL, 0, NULL, 0                                                                           \

@@ -18,7 +18,6 @@
 static const struct option options_long[] = {
     {"ascii", no_argument, NULL, 'A'},
     VERB_OPTION_JSON,
-    VERB_OPTION_FORCE,
     VERB_OPTION_HELP,
     VERB_OPTION_END,
 };

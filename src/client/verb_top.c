@@ -31,7 +31,6 @@ static const struct option options_long[] = {
     {"color", required_argument, NULL, 'C'},
     {"theme", required_argument, NULL, 'T'},
     {"ascii", no_argument, NULL, 'A'},
-    VERB_OPTION_FORCE,
     VERB_OPTION_HELP,
     VERB_OPTION_END,
 };

@@ -52,6 +52,23 @@ take_access(char **text, unsigned *ret_access)
     return true;
 }
 
+/*
+ * The kernel hands the file out in parts of a page, and the process may map in between: what
+ * overlaps with what was read is older, or newer, than that. Of it the rest is taken. Whether there
+ * is a rest.
+ */
+static bool
+clip(struct map *map, uint64_t from)
+{
+    if (map->end <= from)
+        return false;
+    if (map->start < from) {
+        map->offset += from - map->start;
+        map->start = from;
+    }
+    return true;
+}
+
 /* "7f0a2000-7f0a4000 r-xp 00001000 fe:00 131 /usr/lib/libc.so.6", ended by NUL. */
 static bool
 parse_line(char *line, struct map *ret_map)
@@ -85,10 +102,10 @@ parse_lines(struct maps *maps, size_t len)
         if (!newline)
             return -EBADMSG;
         *newline = '\0';
-        if (strlen(line) != (size_t)(newline - line) || !parse_line(line, map) ||
-            (maps->count > 0 && map->start < map[-1].end))
+        if (strlen(line) != (size_t)(newline - line) || !parse_line(line, map))
             return -EBADMSG;
-        maps->count++;
+        if (clip(map, maps->count > 0 ? map[-1].end : 0))
+            maps->count++;
         line = newline + 1;
     }
     return 0;

@@ -98,17 +98,15 @@ test_bad_lines(void **state)
 {
     (void)state;
     static const char *const bad[] = {
-        "1000-2000 r--p 0 0:0 1 a",                             /* no end of line */
-        "\n",                                                   /* nothing on it */
-        "2000-1000 r--p 0 0:0 1 a\n",                           /* backwards */
-        "1000-1000 r--p 0 0:0 1 a\n",                           /* empty */
-        "1000-2000 r-p 0 0:0 1 a\n",                            /* access */
-        "1000-2000 r--x 0 0:0 1 a\n",                           /* neither private nor shared */
-        "1000-2000 r--p 0 0:0 x a\n",                           /* inode */
-        "1000-20000000000000000 r--p 0 0:0 1 a\n",              /* above 64 bits */
-        "1000-2000 r--p 0 0:0 99999999999999999999999 a\n",     /* and so */
-        "1000-3000 r--p 0 0:0 1 a\n2000-4000 r--p 0 0:0 1 b\n", /* one over the other */
-        "4000-5000 r--p 0 0:0 1 a\n2000-3000 r--p 0 0:0 1 b\n", /* out of order */
+        "1000-2000 r--p 0 0:0 1 a",                         /* no end of line */
+        "\n",                                               /* nothing on it */
+        "2000-1000 r--p 0 0:0 1 a\n",                       /* backwards */
+        "1000-1000 r--p 0 0:0 1 a\n",                       /* empty */
+        "1000-2000 r-p 0 0:0 1 a\n",                        /* access */
+        "1000-2000 r--x 0 0:0 1 a\n",                       /* neither private nor shared */
+        "1000-2000 r--p 0 0:0 x a\n",                       /* inode */
+        "1000-20000000000000000 r--p 0 0:0 1 a\n",          /* above 64 bits */
+        "1000-2000 r--p 0 0:0 99999999999999999999999 a\n", /* and so */
         "1000 2000 r--p 0 0:0 1 a\n",
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -120,6 +118,25 @@ test_bad_lines(void **state)
     memcpy(zero, "1000-2000 r--p 0 0:0 1 a\0b\nxxx", 30);
     struct maps maps;
     assert_int_equal(maps_parse(zero, 27, &maps), -EBADMSG);
+}
+
+/* What was mapped between two reads of the file. */
+static void
+test_changes_meanwhile(void **state)
+{
+    (void)state;
+    CLEANUP(maps_done) struct maps maps = {0};
+    assert_int_equal(parse("1000-3000 r--p 00001000 0:0 1 a\n"
+                           "2000-5000 r--p 00002000 0:0 1 b\n"
+                           "2000-4000 r--p 00002000 0:0 1 c\n"
+                           "6000-7000 r--p 00000000 0:0 1 d\n",
+                         &maps),
+        0);
+    assert_int_equal(maps.count, 3);
+    assert_int_equal(maps.items[1].start, 0x3000);
+    assert_int_equal(maps.items[1].end, 0x5000);
+    assert_int_equal(maps.items[1].offset, 0x3000);
+    assert_string_equal(maps.items[2].path, "d");
 }
 
 /* As short as a line can be: there is room for each. */
@@ -162,6 +179,7 @@ main(void)
         cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_nothing),
         cmocka_unit_test(test_bad_lines),
+        cmocka_unit_test(test_changes_meanwhile),
         cmocka_unit_test(test_short_lines),
         cmocka_unit_test(test_our_own),
     };
