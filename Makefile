@@ -82,7 +82,7 @@ $(flags_mk): Makefile tests/support/probe-flags.sh
 	   printf 'LINK_OK := '; tests/support/probe-flags.sh '$(CC)' $(link_hardening); } >$@
 
 werror := $(if $(filter 1,$(WERROR)),-Werror)
-CPPFLAGS_ALL := -D_GNU_SOURCE -Iinclude -Isrc $(CPPFLAGS)
+CPPFLAGS_ALL := -D_GNU_SOURCE -Iinclude -Isrc $(if $(SANITIZE),,-include src/common/old_glibc.h) $(CPPFLAGS)
 # every object can go into the agent: position-independent, hidden, TLS without calls
 CFLAGS_ALL = -std=c11 $(OPTIMIZE) $(FLAGS_OK) $(werror) -pthread -fPIC -fvisibility=hidden \
 	-ftls-model=initial-exec -fno-plt $(CFLAGS)

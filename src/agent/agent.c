@@ -47,7 +47,7 @@ __attribute__((visibility("default"))) struct looptop_agent_state looptop_agent_
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t ended = PTHREAD_COND_INITIALIZER; /* the last of the forks */
+static pthread_cond_t ended; /* the last of the forks, or a detach; waits by CLOCK_MONOTONIC */
 static bool running, readonly, prepared;
 static bool listening;   /* at a path; else a channel is held out */
 static bool knows_forks; /* in_child is registered */
@@ -207,7 +207,7 @@ await_forks(void)
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += FORK_WAIT_S;
     for (int rc = 0; forks > 0 && own_forks == 0 && rc == 0;)
-        rc = pthread_cond_clockwait(&ended, &lock, CLOCK_MONOTONIC, &until);
+        rc = pthread_cond_timedwait(&ended, &lock, &until);
 }
 
 /*
@@ -258,7 +258,7 @@ await_detach(void)
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += DETACH_WAIT_S;
     for (int rc = 0; LOAD(detaching) && rc == 0;)
-        rc = pthread_cond_clockwait(&ended, &lock, CLOCK_MONOTONIC, &until);
+        rc = pthread_cond_timedwait(&ended, &lock, &until);
 }
 
 /* One that holds out a channel, and is wanted at a path: that, too. */
@@ -437,6 +437,16 @@ agent_retry(void)
     pthread_mutex_unlock(&lock);
 }
 
+static void
+make_ended(void)
+{
+    pthread_condattr_t clock;
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_cond_init(&ended, &clock);
+    pthread_condattr_destroy(&clock);
+}
+
 /*
  * Any fork, Python's or not, in the child: the threads are not here, the descriptors are the
  * parent's, a lock may be held by who is not here. Only what is allowed between fork and exec.
@@ -445,7 +455,7 @@ static void
 in_child(void)
 {
     pthread_mutex_init(&lock, NULL);
-    pthread_cond_init(&ended, NULL);
+    make_ended();
     forks = own_forks = 0;
     STORE(detaching, false);
     if (!prepared)
@@ -489,5 +499,6 @@ agent_child_restart(void)
 void
 agent_load(void)
 {
+    make_ended();
     knows_forks = pthread_atfork(NULL, NULL, in_child) == 0;
 }

@@ -22,18 +22,19 @@ has_prefix(const char *name, const char *prefix)
     return strncmp(name, prefix, strlen(prefix)) == 0;
 }
 
-/* glibc's, before and since 2.34, and musl's, which is its own linker. */
-static bool
-is_libc(const char *name)
-{
-    return has_prefix(name, "libc.so") || has_prefix(name, "libc-2.") ||
-           has_prefix(name, "ld-musl-") || has_prefix(name, "libc.musl-");
-}
-
+/* It is its own linker, and has several names. */
 static bool
 is_musl(const char *name)
 {
-    return has_prefix(name, "ld-musl-") || has_prefix(name, "libc.musl-");
+    return has_prefix(name, "ld-musl-") || has_prefix(name, "libc.musl-") ||
+           strcmp(name, "libc.so") == 0;
+}
+
+/* glibc's, before and since 2.34, and musl's. */
+static bool
+is_libc(const char *name)
+{
+    return has_prefix(name, "libc.so.6") || has_prefix(name, "libc-2.") || is_musl(name);
 }
 
 static bool

@@ -9,7 +9,7 @@ import pytest
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tests", "support"))
 
-pytest.register_assert_rewrite("looptop_client")
+pytest.register_assert_rewrite("looptop_client", "attaching")
 
 import looptop_client  # noqa: E402 -- found by the line above
 

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Attaching to programs that were started without looptop: what they are doing at that moment, what
-stays behind, and the client's words where it cannot be."""
+"""Attaching to programs that were started without looptop: what they are doing at that moment, and
+what stays behind."""
 
 import ctypes
+import glob
 import json
 import os
+import platform
 import re
 import signal
 import subprocess
@@ -14,107 +16,11 @@ import time
 import pytest
 
 import looptop_client
-from looptop_client import BUILD, DEADLINE_S, Service, wait_for
+from attaching import (
+    BUSY, IDLE, LOOPTOP, assert_refused, attach, descriptors, looptop, masks, names, ps, ready, threads, no_tsan)
+from looptop_client import BUILD, Service, wait_for
 
-LOOPTOP = os.path.join(BUILD, "looptop")
-
-pytestmark = pytest.mark.skipif(
-    "libtsan" in os.environ.get("LD_PRELOAD", ""),
-    reason="a library with thread sanitizer cannot be loaded into a running program")
-
-IDLE = """
-    import asyncio, sys
-    async def worker(n):
-        await asyncio.sleep(3600)
-    async def extra():
-        await asyncio.sleep(3600)
-    async def main():
-        keep = [asyncio.create_task(worker(n), name="w%d" % n) for n in range(5)]
-        loop = asyncio.get_running_loop()
-        def tell():
-            line = sys.stdin.readline().strip()
-            if line == "end":
-                for task in asyncio.all_tasks():
-                    task.cancel()
-            elif line:
-                keep.append(loop.create_task(extra(), name=line))
-                print("made", flush=True)
-        loop.add_reader(0, tell)
-        print("ready", flush=True)
-        try:
-            await asyncio.gather(*keep)
-        except asyncio.CancelledError:
-            print("ended", flush=True)
-    asyncio.run(main())
-"""
-
-
-def looptop(*arguments, timeout=60, **environ):
-    return subprocess.run([LOOPTOP, *map(str, arguments)], text=True, timeout=timeout,
-                          env=dict(os.environ, LC_ALL="C.UTF-8", LOOPTOP_DEBUG="attach", **environ),
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-
-
-def ps(pid, *arguments):
-    done = looptop("ps", pid, "--json", *arguments)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout), done.stderr
-
-
-def names(document):
-    return sorted(task["name"] for task in document["tasks"])
-
-
-def ready(python, source, **environ):
-    service = Service.inline(python, source, **environ)
-    service.expect("ready")
-    return service
-
-
-def attach(pid):
-    """Attaches, and asserts that it was done just now."""
-    document, said = ps(pid)
-    assert re.search(r"attach: process %d (loaded|woken)" % pid, said), said
-    return document
-
-
-def descriptors(pid):
-    found = {}
-    for name in os.listdir("/proc/%d/fd" % pid):
-        try:
-            found[int(name)] = os.readlink("/proc/%d/fd/%s" % (pid, name))
-        except FileNotFoundError:
-            pass
-    return found
-
-
-def threads(pid):
-    found = []
-    for tid in os.listdir("/proc/%d/task" % pid):
-        try:
-            with open("/proc/%d/task/%s/comm" % (pid, tid)) as comm:
-                found.append(comm.read().strip())
-        except (FileNotFoundError, ProcessLookupError):
-            pass
-    return found
-
-
-def masks(pid):
-    found = {}
-    for tid in os.listdir("/proc/%d/task" % pid):
-        with open("/proc/%d/task/%s/status" % (pid, tid)) as status:
-            text = status.read()
-        if "looptop" not in text.split("\n")[0]:
-            found[tid] = re.search(r"SigBlk:\t(\w+)", text).group(1)
-    return found
-
-
-def assert_refused(done, status, *words):
-    assert done.returncode == status, (done.stdout, done.stderr)
-    assert done.stdout == ""
-    assert done.stderr.startswith("looptop: ") and done.stderr.count("\n") == 1, done.stderr
-    for word in words:
-        assert word in done.stderr, done.stderr
+pytestmark = no_tsan
 
 
 # ---- what it finds, and what it leaves
@@ -205,20 +111,6 @@ def test_cancel(python):
 
 
 # ---- what it is doing at that moment
-
-
-BUSY = """
-    import asyncio
-    async def worker():
-        await asyncio.sleep(3600)
-    async def main():
-        keep = asyncio.create_task(worker(), name="waiting")
-        await asyncio.sleep(0)
-        {before}
-        print("ready", flush=True)
-        {what}
-    asyncio.run(main())
-"""
 
 
 @pytest.mark.parametrize("what", [
@@ -501,284 +393,49 @@ def test_namespaces_of_its_own(python, options):
             process.communicate()
 
 
-# ---- where it cannot be
+def test_the_agent_needs_an_old_libc_alone(python):
+    """It loads in containers: objdump -T and -p of it."""
+    if "san" in os.environ.get("LD_PRELOAD", ""):
+        pytest.skip("a sanitizer's agent needs the sanitizer")
+    path, = glob.glob(os.path.join(BUILD, "agent", "looptop_agent.cpython-%d%d-*.so" % looptop_client.version(python)))
+    text = subprocess.run(["objdump", "-p", "-T", path], check=True, stdout=subprocess.PIPE, text=True).stdout
+    assert re.findall(r"NEEDED\s+(\S+)", text) == ["libc.so.6"]
+    if platform.libc_ver()[1] >= "2.38":
+        pytest.skip("a newer C library's headers ask for newer functions")
+    versions = {tuple(map(int, found.split("."))) for found in re.findall(r"GLIBC_([0-9.]+)", text)}
+    assert max(versions) <= (2, 17)
+    exported = [line.split()[-1] for line in text.splitlines() if " g " in line and "*UND*" not in line]
+    assert sorted(exported) == ["PyInit__agent", "looptop_agent_start", "looptop_agent_state"]
 
-
-@pytest.fixture
-def idle():
-    """A program of the interpreter that the tests run with is enough: nothing is loaded."""
-    with ready(looptop_client.PYTHONS[0], IDLE) as service:
-        yield service
-
-
-def test_no_such_process():
-    done = subprocess.Popen(["true"])
-    done.wait()
-    assert_refused(looptop("ps", done.pid), 3, "no process %d" % done.pid, "looptop ls")
-
-
-def test_a_zombie():
-    process = subprocess.Popen(["true"])
-    try:
-        wait_for(lambda: open("/proc/%d/stat" % process.pid).read().split(")")[1].split()[0] == "Z")
-        assert_refused(looptop("ps", process.pid), 3, "has ended", "parent, process %d" % os.getpid())
-    finally:
-        process.wait()
-
-
-def test_a_part_of_the_kernel():
-    for pid in (int(name) for name in os.listdir("/proc") if name.isdigit()):
-        try:
-            with open("/proc/%d/status" % pid) as status:
-                text = status.read()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if "VmSize" not in text and "State:\tZ" not in text and "State:\tX" not in text:
-            assert_refused(looptop("ps", pid), 3, "part of the kernel")
-            return
-    pytest.skip("no kernel thread is to be seen here")
-
-
-def test_a_stopped_process(idle):
-    os.kill(idle.pid, signal.SIGSTOP)
-    wait_for(lambda: "(stopped)" in open("/proc/%d/status" % idle.pid).read())
-    assert_refused(looptop("ps", idle.pid), 3, "is stopped", "kill -CONT %d" % idle.pid)
-    os.kill(idle.pid, signal.SIGCONT)
-    assert "w0" in names(ps(idle.pid)[0])
-
-
-TRACER = """
-import ctypes, os, sys
-libc = ctypes.CDLL(None, use_errno=True)
-libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
-assert libc.ptrace(0x4206, int(sys.argv[1]), None, None) == 0, os.strerror(ctypes.get_errno())
-print("ready", flush=True)
-sys.stdin.readline()
-"""
-
-
-def test_a_traced_process(idle):
-    tracer = subprocess.Popen([sys.executable, "-c", TRACER, str(idle.pid)], stdin=subprocess.PIPE,
-                              stdout=subprocess.PIPE, text=True)
-    try:
-        assert tracer.stdout.readline() == "ready\n"
-        assert_refused(looptop("ps", idle.pid), 3, "is traced by process %d (" % tracer.pid)
-    finally:
-        tracer.communicate("\n")
-    assert "w0" in names(ps(idle.pid)[0])
-
-
-def test_no_python():
-    process = subprocess.Popen(["sleep", "1000"])
-    try:
-        wait_for(lambda: os.readlink("/proc/%d/exe" % process.pid) != sys.executable and
-                 "sleep" in os.readlink("/proc/%d/exe" % process.pid))
-        assert_refused(looptop("ps", process.pid), 3, "no CPython program", "looptop ls")
-    finally:
-        process.kill()
-        process.wait()
-
-
-def test_an_older_python():
-    versions = os.path.expanduser("~/.pyenv/versions")
-    old = sorted(name for name in os.listdir(versions) if re.match(r"3\.(8|9|10)\.", name)) \
-        if os.path.isdir(versions) else []
-    if not old:
-        pytest.skip("no older Python is installed")
-    process = subprocess.Popen([os.path.join(versions, old[0], "bin", "python3"), "-c",
-                                "print('ready', flush=True); input()"], stdin=subprocess.PIPE,
-                               stdout=subprocess.PIPE, text=True)
+def test_python_in_a_program_that_keeps_it_to_itself(python, tmp_path):
+    """libpython loaded with RTLD_LOCAL: its functions are nobody else's until looptop asks."""
+    ask = "import sysconfig as s, sys; print(s.get_config_var('LIBDIR'), s.get_config_var('INSTSONAME'), sys.prefix)"
+    directory, name, prefix = subprocess.run([python, "-c", ask], stdout=subprocess.PIPE, text=True,
+                                             check=True).stdout.split()
+    library = os.path.join(directory, name)
+    if not os.path.exists(library) or ".so" not in name:
+        pytest.skip("this Python has no shared library")
+    source, program, script = tmp_path / "embed.c", tmp_path / "embed", tmp_path / "idle.py"
+    source.write_text("""
+        #include <dlfcn.h>
+        #include <stdio.h>
+        int main(int argc, char **argv) {
+            void *python = dlopen("%s", RTLD_NOW | RTLD_LOCAL);
+            int (*run)(int, char **) = python ? (int (*)(int, char **))dlsym(python, "Py_BytesMain") : 0;
+            if (!run) { puts(dlerror()); return 1; }
+            return run(argc, argv);
+        }
+    """ % library)
+    subprocess.run(["gcc", "-o", str(program), str(source), "-ldl"], check=True)
+    # no extension module finds its functions either: asyncio cannot be imported there
+    script.write_text("print('ready', flush=True)\ninput()\n")
+    process = subprocess.Popen([str(program), str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               text=True, env=dict(os.environ, PYTHONHOME=prefix))
     try:
         assert process.stdout.readline() == "ready\n"
-        assert_refused(looptop("ps", process.pid), 3, "older than 3.11", "3.11 to 3.15")
-    finally:
-        process.communicate("\n")
-
-
-# an ELF program of 32 bits: `mov $29,%eax; int $0x80` (pause), again and again
-ELF32 = (b"\x7fELF\x01\x01\x01" + bytes(9) + bytes.fromhex(
-    "02000300010000005480040834000000000000000000000034002000010000000000000001000000"
-    "0000000000800408008004085d0000005d0000000500000000100000") + bytes.fromhex("b81d000000cd80ebf7"))
-
-
-def test_a_32_bit_program(tmp_path):
-    path = tmp_path / "thirtytwo"
-    path.write_bytes(ELF32)
-    path.chmod(0o755)
-    try:
-        process = subprocess.Popen([str(path)])
-    except OSError as error:
-        pytest.skip("this kernel runs no 32-bit programs: %s" % error)
-    try:
-        wait_for(lambda: os.readlink("/proc/%d/exe" % process.pid) == str(path))
-        assert_refused(looptop("ps", process.pid), 3, "32-bit")
-    finally:
-        process.kill()
-        process.wait()
-
-
-def as_root():
-    if os.geteuid() != 0:
-        pytest.skip("needs root, to become others")
-
-
-def other(*arguments, options=()):
-    """looptop as another, by setpriv."""
-    return subprocess.run(["setpriv", *options, LOOPTOP, *map(str, arguments)], text=True, timeout=60,
-                          env=dict(os.environ, LC_ALL="C.UTF-8", LOOPTOP_LIBDIR=BUILD),
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-
-
-NOBODY = ("--reuid=65534", "--regid=65534", "--clear-groups")
-
-
-def reachable():
-    as_root()
-    if subprocess.run(["setpriv", *NOBODY, LOOPTOP, "--version"], stdout=subprocess.DEVNULL,
-                      stderr=subprocess.DEVNULL).returncode != 0:
-        pytest.skip("the build cannot be run by another user")
-
-
-def test_another_users_process(idle):
-    reachable()
-    assert_refused(other("ps", idle.pid, options=NOBODY), 3, "belongs to user 0", "as root")
-
-
-def test_root_without_the_capability(idle):
-    as_root()
-    drop = ("--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace")
-    assert_refused(other("ps", idle.pid, options=drop), 3, "CAP_SYS_PTRACE")
-
-
-def test_a_process_that_may_not_be_dumped():
-    reachable()
-    source = IDLE.replace("async def main():", "import ctypes; ctypes.CDLL(None).prctl(4, 0)\n"
-                          "    async def main():", 1)
-    service = Service.inline(looptop_client.PYTHONS[0], source, stderr=None)
-    os.chmod(service.script, 0o644)
-    with service:
-        service.expect("ready")
-        assert "w0" in names(ps(service.pid)[0])  # root may
-    script = "import ctypes, os, time; os.setuid(65534); print('ready', flush=True); time.sleep(1000)"
-    process = subprocess.Popen([looptop_client.PYTHONS[0], "-c", script], stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout.readline() == "ready\n"
-        assert_refused(other("ps", process.pid, options=NOBODY), 3, "does not let its own user")
+        done = looptop("ps", process.pid)
+        assert done.returncode == 0 and "loaded" in done.stderr, done.stderr
+        assert "has not imported asyncio" in done.stderr
     finally:
         process.kill()
         process.communicate()
-
-
-SECCOMP = """
-import ctypes, os, struct, sys
-# a filter that answers EPERM to the syscalls named, and allows the rest
-calls = [int(n) for n in sys.argv[1].split(",")]
-code = [(0x20, 0, 0, 0)]
-code += [(0x15, len(calls) - i, 0, nr) for i, nr in enumerate(calls)]
-code += [(0x06, 0, 0, 0x7fff0000), (0x06, 0, 0, 0x00050001)]
-raw = b"".join(struct.pack("HBBI", *one) for one in code)
-buffer = ctypes.create_string_buffer(raw)
-program = struct.pack("HxxxxxxQ", len(code), ctypes.addressof(buffer))
-libc = ctypes.CDLL(None, use_errno=True)
-assert libc.prctl(38, 1, 0, 0, 0) == 0
-assert libc.prctl(22, 2, ctypes.c_char_p(program)) == 0, os.strerror(ctypes.get_errno())
-os.execv(sys.argv[2], sys.argv[2:])
-"""
-PTRACE, MEMFD_CREATE, PROCESS_VM_READV, PROCESS_VM_WRITEV, PIDFD_GETFD = 101, 319, 310, 311, 438
-
-
-def filtered(calls, *command):
-    return [sys.executable, "-c", SECCOMP, ",".join(map(str, calls)), *map(str, command)]
-
-
-def looptop_filtered(calls, *arguments):
-    return subprocess.run(filtered(calls, LOOPTOP, *arguments), text=True, timeout=60,
-                          env=dict(os.environ, LC_ALL="C.UTF-8", LOOPTOP_DEBUG="attach"),
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-
-
-def test_a_client_that_may_not_trace(python):
-    """Python's own way in serves there, since 3.14, where a thread runs Python code."""
-    what = "while True: [n for n in range(1000)]"
-    with ready(python, BUSY.format(before="pass", what=what)) as service:
-        done = looptop_filtered([PTRACE], "ps", service.pid)
-        if looptop_client.version(python) < (3, 14):
-            assert_refused(done, 3, "looptop is confined", "looptop run")
-        else:
-            assert done.returncode == 0 and "by PEP 768" in done.stderr, done.stderr
-            assert "waiting" in done.stdout
-            assert not [n for n in os.listdir("/tmp") if n.startswith(("looptop-agent", "looptop-script"))]
-
-
-def test_a_client_that_may_not_read_at_once(python):
-    """Through /proc/PID/mem it may."""
-    with ready(python, IDLE) as service:
-        done = looptop_filtered([PROCESS_VM_READV, PROCESS_VM_WRITEV], "ps", service.pid)
-        assert done.returncode == 0 and "w0" in done.stdout, done.stderr
-
-
-def test_a_client_that_may_not_have_descriptors(python):
-    """Then the agent listens at a path, which goes with it."""
-    with ready(python, IDLE) as service:
-        done = looptop_filtered([PIDFD_GETFD], "ps", service.pid)
-        assert done.returncode == 0 and "w0" in done.stdout, done.stderr
-        assert service.sockets() == ["%d.sock" % service.pid] or \
-            os.path.exists("/tmp/looptop-%d/%d.sock" % (os.geteuid(), service.pid))
-        assert looptop_filtered([PIDFD_GETFD], "detach", service.pid).returncode == 0
-        wait_for(lambda: service.sockets() == [])
-
-
-def test_a_program_that_may_have_no_memfd(python):
-    """It is given a file, which is gone as soon as it is loaded."""
-    with Service.inline(python, IDLE) as plain:
-        plain.expect("ready")
-        process = subprocess.Popen(filtered([MEMFD_CREATE], python, plain.script), stdin=subprocess.PIPE,
-                                   stdout=subprocess.PIPE, text=True,
-                                   env=looptop_client.environment(plain.directory))
-        try:
-            assert process.stdout.readline() == "ready\n"
-            assert "w0" in names(attach(process.pid))
-            assert not [name for name in os.listdir("/tmp") if name.startswith("looptop-agent")]
-            assert looptop("detach", process.pid).returncode == 0
-        finally:
-            process.kill()
-            process.communicate()
-
-
-def test_a_process_that_ends_while_it_is_attached_to(python):
-    """Whatever the moment: one line, and no harm."""
-    for delay in range(0, 30, 3):
-        process = subprocess.Popen(
-            [python, "-c", "import asyncio, time, threading\n"
-             "threading.Timer(%f, lambda: __import__('os')._exit(0)).start()\n"
-             "print('ready', flush=True)\nasyncio.run(asyncio.sleep(100))" % (0.05 + delay / 1000)],
-            stdout=subprocess.PIPE, text=True)
-        assert process.stdout.readline() == "ready\n"
-        time.sleep(0.04)
-        done = looptop("ps", process.pid)
-        assert done.returncode in (0, 3), done.stderr
-        if done.returncode == 3:
-            assert done.stderr.count("\n") <= 2, done.stderr
-        process.wait(DEADLINE_S)
-        process.stdout.close()
-
-
-def test_another_looptops_agent(python, tmp_path):
-    """A state of another layout is not touched."""
-    with ready(python, IDLE) as service:
-        attach(service.pid)
-        assert looptop("detach", service.pid).returncode == 0
-        with open("/proc/%d/maps" % service.pid) as maps, open("/proc/%d/mem" % service.pid, "r+b", 0) as memory:
-            for line in maps:
-                if "looptop-agent" not in line or " rw-p " not in line:
-                    continue
-                start, end = (int(part, 16) for part in line.split()[0].split("-"))
-                memory.seek(start)
-                at = memory.read(end - start).find(b"LOOPTOP-AGENT\0\0")
-                if at >= 0:
-                    memory.seek(start + at + 16)
-                    memory.write(ctypes.c_uint32(99))
-                    break
-            else:
-                raise AssertionError("the agent's state is not found")
-        assert_refused(looptop("ps", service.pid), 3, "another looptop", "restart the program")

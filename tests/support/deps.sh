@@ -90,6 +90,9 @@ set_test()
     need ncurses-term terminfo xterm-direct
     need socat have socat
     need jq have jq
+    need musl-tools have musl-gcc
+    need util-linux have setpriv
+    need binutils have objdump
     need procps have ps
 }
 
