@@ -165,7 +165,9 @@ arch_get(pid_t tid, struct arch_state *ret_state)
 }
 
 /* The stop is none in a syscall any more: one that the registers stand at begins again, with the
- * arguments it had. */
+ * arguments it had. A wait until some time ends when it would have; nanosleep(2) for some time
+ * lasts that long again, unless its caller lets the kernel write what remains over what it asked
+ * for. */
 int
 arch_put(pid_t tid, const struct arch_state *state)
 {
