@@ -25,7 +25,7 @@ V ?= 0
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps demo test test-matrix check-layers check-asan check-tsan fuzz bench screenshot format \
+.PHONY: all deps demo test test-matrix check-layers check-cross cross check-asan check-tsan fuzz bench screenshot format \
 	check-format install uninstall clean help units agents client python FORCE
 
 ifeq ($(V),0)
@@ -38,13 +38,16 @@ endif
 
 # ---- what is to be made: goals that need no build skip the probing below
 
-quick := clean help format check-format deps uninstall
+quick := clean help format check-format check-cross deps uninstall
 goals := $(or $(MAKECMDGOALS),all)
 building := $(filter-out $(quick),$(goals))
 
 # ---- packages: each target pulls in what it needs; nothing happens where all is there
 
-ifneq ($(building),)
+# for another processor there are no interpreters here, and check-cross.sh has seen to the packages
+native := $(filter-out cross,$(building))
+
+ifneq ($(native),)
 dep_sets := build $(if $(filter test test-matrix check-asan check-tsan units,$(goals)),test) \
 	$(if $(filter test,$(goals)),uvloop) $(if $(filter test-matrix,$(goals)),matrix) \
 	$(if $(filter fuzz,$(goals)),fuzz)
@@ -97,7 +100,10 @@ shared_src := $(wildcard src/common/*.c src/proto/*.c)
 platform_src := $(wildcard src/platform/*.c)
 agent_platform_src := $(filter-out %_client.c,$(platform_src))
 agent_src := $(wildcard src/agent/*.c src/agent/cpython/*.c)
-client_src := $(shell find src/client src/attach -name '*.c' 2>/dev/null | sort)
+# one processor's file of those that there are, the compiler's
+arch := $(if $(building),$(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null))))
+attach_src := $(filter-out src/attach/arch_%.c,$(wildcard src/attach/*.c)) src/attach/arch_$(arch).c
+client_src := $(shell find src/client -name '*.c' 2>/dev/null | sort) $(attach_src)
 client_main := src/client/main.c
 unit_src := $(wildcard tests/unit/test_*.c)
 golden_src := $(wildcard tests/golden/test_*.c)
@@ -115,7 +121,7 @@ client_lib_obj := $(call objects,$(filter-out $(client_main),$(client_src)))
 # AGENT_SO_x, AGENT_INC_x)
 
 AGENT_TAGS :=
-ifneq ($(building),)
+ifneq ($(native),)
 python_search := $(shell CC='$(CC)' tests/support/pythons.sh $(BUILD) $(PYTHONS) 1>&2)
 -include $(BUILD)/pythons.mk
 endif
@@ -241,6 +247,22 @@ test-matrix: all
 check-layers:
 	@CC='$(CC)' BUILD='$(BUILD)' tests/support/check-layers.py
 
+# what attaches, and what the agent and the client share, for another processor; and unit tests of
+# it, in an emulator
+CROSS_CC ?= aarch64-linux-gnu-gcc
+cross_programs := $(patsubst %,$(BUILD)/cross/test_%,arch buf clock fmt histogram json_check json_out \
+	parse ring rpc utf8)
+
+check-cross:
+	@tests/support/check-cross.sh '$(MAKE)' '$(BUILD)/aarch64' '$(CROSS_CC)'
+
+cross: $(cross_programs)
+
+# every object, used or not, so that what is missing for this processor is seen
+$(BUILD)/cross/%: $(O)/tests/unit/%.o $(lib_obj) $(call objects,$(attach_src))
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lm
+
 # unit and golden under ASan and UBSan, then the integration tests with an agent built so
 check-asan:
 	@tests/support/check-asan.sh '$(MAKE)' '$(BUILD)/asan' PYTHONS='$(PYTHONS)'
@@ -305,6 +327,7 @@ help:
 	@echo 'make test         build, then all tests; TESTS="unit golden tests/tui/test_x.py" narrows it'
 	@echo 'make test-matrix  the same in a Debian sid chroot, on CPython 3.13, 3.14 and 3.15 (root)'
 	@echo 'make check-layers check-format check-asan check-tsan fuzz'
+	@echo 'make check-cross  what attaches, compiled for aarch64, and its tests that an emulator can run'
 	@echo 'make bench        cost and speed, as ratios     make screenshot   the picture of the README'
 	@echo 'make install      PREFIX=$(PREFIX) DESTDIR=     make uninstall    make clean    make format'
 	@echo

@@ -22,7 +22,7 @@
 #define ARCH_REGISTERS 40    /* words, at least, of the general registers */
 #define ARCH_VECTOR 16384    /* bytes of the others: 11 KiB with AMX */
 #define ARCH_FRAME_MAX 20480 /* bytes of a frame */
-#define ARCH_RED_ZONE 128    /* below the stack pointer, in use */
+#define ARCH_RED_ZONE 128    /* below the stack pointer, in use; where there is none, room */
 #define ARCH_ARGUMENTS 3
 
 /* Everything of a thread that a call changes. */
@@ -32,6 +32,8 @@ struct arch_state {
     unsigned char vector[ARCH_VECTOR];
     size_t vector_size;
     unsigned vector_kind; /* NT_… */
+    bool lacks_vector;    /* vector is not all of it: only what a syscall keeps */
+    uint64_t tls;         /* the thread pointer; not put back, for calls do not change it */
     uint64_t sigmask;
 };
 
@@ -39,7 +41,8 @@ struct arch_state {
 struct arch_point {
     bool in_syscall;
     long number;     /* of it */
-    long result;     /* of it: -512 to -516 where the kernel would restart it */
+    long result;     /* of it: -512 to -516 where the kernel would restart it; 0: not known */
+    bool lossy;      /* it uses registers that are not in its state, and would lose */
     uint64_t second; /* its second argument: of futex(2) the operation */
     uint64_t ip, sp; /* next instruction, stack */
     uint64_t tls;    /* the thread pointer */
@@ -52,20 +55,25 @@ struct arch_call {
 
 extern const uint16_t arch_machine;         /* e_machine of its programs */
 extern const char *const arch_name;         /* as agents are named after it */
-extern const unsigned char arch_restorer[]; /* the code of libc's restorer */
+extern const unsigned char arch_restorer[]; /* the code of the restorer */
 extern const size_t arch_restorer_size;
+extern const bool arch_restorer_in_vdso; /* it is the kernel's, not libc's */
 
-/* Reads a thread's everything. 0; -ENOTSUP: it uses a shadow stack, or runs 32-bit code; -errno. */
+/* Reads a thread's everything. 0; -ENOTSUP: it uses a shadow stack or a matrix, or runs 32-bit
+ * code; -errno. */
 int arch_get(pid_t tid, struct arch_state *ret_state);
 
 /* Puts it back, the registers last. 0, -errno. */
 int arch_put(pid_t tid, const struct arch_state *state);
 
-void arch_look(const struct arch_state *state, struct arch_point *ret_point);
+/* memory is the thread's: of some processors the code says what the registers do not. Where it
+ * cannot be read the thread is taken to be in user code. */
+void arch_look(
+    const struct memory *memory, const struct arch_state *state, struct arch_point *ret_point);
 
 /*
  * A wait without end that the stop has interrupted, and that the kernel would let end with EINTR,
- * begins again instead.
+ * begins again instead, if the registers still have its arguments.
  */
 void arch_resume_wait(struct arch_state *state);
 

@@ -45,6 +45,7 @@ const char *const arch_name = "x86_64";
 /* mov $15,%rax; syscall: glibc and musl alike */
 const unsigned char arch_restorer[] = {0x48, 0xc7, 0xc0, 0x0f, 0x00, 0x00, 0x00, 0x0f, 0x05};
 const size_t arch_restorer_size = sizeof(arch_restorer);
+const bool arch_restorer_in_vdso = false;
 
 _Static_assert(sizeof(struct user_regs_struct) <= ARCH_REGISTERS * sizeof(uint64_t), "registers");
 
@@ -131,6 +132,8 @@ arch_get(pid_t tid, struct arch_state *ret_state)
         return -ENOTSUP;
     memcpy(ret_state->registers, &regs, sizeof(regs));
     ret_state->registers_size = sizeof(regs);
+    ret_state->lacks_vector = false;
+    ret_state->tls = regs.fs_base;
     ret_state->vector_kind = NT_X86_XSTATE;
     r = get_set(tid, NT_X86_XSTATE, ret_state->vector, ARCH_VECTOR, &ret_state->vector_size);
     if (r == -ENODEV) {
@@ -158,8 +161,9 @@ arch_put(pid_t tid, const struct arch_state *state)
 }
 
 void
-arch_look(const struct arch_state *state, struct arch_point *ret_point)
+arch_look(const struct memory *memory, const struct arch_state *state, struct arch_point *ret_point)
 {
+    (void)memory;
     struct user_regs_struct regs = registers_of(state);
 
     *ret_point = (struct arch_point){
@@ -169,7 +173,7 @@ arch_look(const struct arch_state *state, struct arch_point *ret_point)
         .second = regs.rsi,
         .ip = regs.rip,
         .sp = regs.rsp,
-        .tls = regs.fs_base,
+        .tls = state->tls,
     };
 }
 

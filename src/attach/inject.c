@@ -259,7 +259,7 @@ try_thread(struct visit *visit, struct arch_state *state, uint64_t until_ns)
             r = trace->group_stop ? -EBUSY : arch_get(trace->tid, state);
         if (r < 0)
             return r;
-        arch_look(state, &point);
+        arch_look(&visit->target->memory, state, &point);
         if (safe_point(visit->target, state, &point, why))
             return visit_thread(visit, state, &point);
         (void)snprintf(visit->report->why, INJECT_WHY, "thread %d stood %s", (int)trace->tid, why);

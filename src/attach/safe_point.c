@@ -85,7 +85,7 @@ in_safe_syscall(const struct arch_point *point)
     case SYS_write:
     case SYS_readv:
     case SYS_writev:
-        return restarts; /* waiting, not about to come back */
+        return restarts; /* waiting, not about to come back: never, where that is not known */
     default:
         return false;
     }
@@ -142,6 +142,10 @@ safe_point(const struct target *target, const struct arch_state *state,
     }
     if (!has_room(target, point->sp)) {
         (void)snprintf(why, SAFE_POINT_WHY, "too little room on the stack");
+        return false;
+    }
+    if (point->lossy) {
+        (void)snprintf(why, SAFE_POINT_WHY, "uses vector registers that cannot be kept");
         return false;
     }
     if (point->in_syscall) {

@@ -163,28 +163,37 @@ find_python(struct target *target)
     return -ENOENT;
 }
 
-/* The code of a signal's way back, which every libc has once. */
+static bool
+search_restorer(struct target *target, const struct map *map)
+{
+    unsigned char part[CODE_PART + 16];
+
+    for (uint64_t at = map->start; at < map->end; at += CODE_PART) {
+        size_t size = map->end - at < sizeof(part) ? (size_t)(map->end - at) : sizeof(part);
+        if (memory_read(&target->memory, at, part, size) < 0)
+            return false;
+        const unsigned char *found = memmem(part, size, arch_restorer, arch_restorer_size);
+        if (found) {
+            target->restorer = at + (uint64_t)(found - part);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The code of a signal's way back, which every libc has once, or the kernel in its stead. */
 static int
 find_restorer(struct target *target, const struct image *libc)
 {
-    unsigned char part[CODE_PART + 16];
     uint64_t end = libc->end - libc->start > CODE_MAX ? libc->start + CODE_MAX : libc->end;
 
     for (size_t i = 0; i < target->maps.count; i++) {
         const struct map *map = &target->maps.items[i];
+        bool there = arch_restorer_in_vdso ? strcmp(map->path, "[vdso]") == 0
+                                           : map->start >= libc->start && map->end <= end;
 
-        if (!(map->access & MAPS_EXECUTE) || map->start < libc->start || map->end > end)
-            continue;
-        for (uint64_t at = map->start; at < map->end; at += CODE_PART) {
-            size_t size = map->end - at < sizeof(part) ? (size_t)(map->end - at) : sizeof(part);
-            if (memory_read(&target->memory, at, part, size) < 0)
-                break;
-            const unsigned char *found = memmem(part, size, arch_restorer, arch_restorer_size);
-            if (found) {
-                target->restorer = at + (uint64_t)(found - part);
-                return 0;
-            }
-        }
+        if (there && (map->access & MAPS_EXECUTE) && search_restorer(target, map))
+            return 0;
     }
     return -ENOENT;
 }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Installs the Debian packages that a target of the Makefile needs and that are missing.
 #
-#   deps.sh SET...        SETs: build test lint matrix uvloop fuzz
+#   deps.sh SET...        SETs: build test lint matrix uvloop fuzz cross
 #
 # Looks for the programs and files themselves first, so that nothing is asked of apt, and nothing is
 # printed, where all is there. Without apt, or without root and sudo, says what to install and goes
@@ -122,9 +122,17 @@ set_fuzz()
     need "libclang-rt-${version:-14}-dev" clang_runtime
 }
 
+set_cross()
+{
+    need gcc-aarch64-linux-gnu have "${CROSS_CC:-aarch64-linux-gnu-gcc}"
+    need libc6-dev-arm64-cross test -e /usr/aarch64-linux-gnu/include/stdio.h
+    need qemu-user have qemu-aarch64
+    need make have make
+}
+
 for name; do
     case $name in
-    build | test | lint | matrix | uvloop | fuzz) "set_$name" ;;
+    build | test | lint | matrix | uvloop | fuzz | cross) "set_$name" ;;
     *)
         echo "deps: no set '$name'" >&2
         exit 2
