@@ -5,6 +5,7 @@
  */
 #include "attach/arch.h"
 
+#include <cpuid.h>
 #include <elf.h>
 #include <errno.h>
 #include <stdint.h>
@@ -39,6 +40,10 @@
 #define FX_MAGIC1 0x46505853u
 #define FX_MAGIC2 0x46505845u
 #define FX_ALIGN 64
+/* struct xstate_header behind it, with the components that are not in their first state */
+#define XSAVE_HEADER 512
+#define TILES_COMPONENT 18
+#define TILES (1ull << TILES_COMPONENT)
 
 const uint16_t arch_machine = EM_X86_64;
 const char *const arch_name = "x86_64";
@@ -214,23 +219,47 @@ restart(struct user_regs_struct *regs)
     }
 }
 
+/*
+ * PTRACE_GETREGSET gives room for AMX tiles to every thread; rt_sigreturn takes more than a thread
+ * has asked for to be broken, and restores next to nothing. Where a thread holds no tiles they are
+ * left out: they are the last component (CPUID leaf 0xd says where).
+ */
+static size_t
+vector_in_use(const struct arch_state *state)
+{
+    unsigned size, offset, unused[2];
+    uint64_t held;
+
+    if (state->vector_size < XSAVE_HEADER + sizeof(held))
+        return state->vector_size;
+    memcpy(&held, state->vector + XSAVE_HEADER, sizeof(held));
+    if ((held & TILES) ||
+        !__get_cpuid_count(0xd, TILES_COMPONENT, &size, &offset, &unused[0], &unused[1]) ||
+        size == 0 || offset < XSAVE_HEADER + FX_ALIGN || offset > state->vector_size)
+        return state->vector_size;
+    return offset;
+}
+
 /* The vector registers as rt_sigreturn takes them: a size before, and a mark behind them. */
 static size_t
 put_vector(const struct arch_state *state, unsigned char *out)
 {
+    size_t size = vector_in_use(state);
     struct software_bytes software = {.magic1 = FX_MAGIC1,
-        .extended_size = (uint32_t)state->vector_size + (uint32_t)sizeof(uint32_t),
-        .size = (uint32_t)state->vector_size};
+        .extended_size = (uint32_t)size + (uint32_t)sizeof(uint32_t),
+        .size = (uint32_t)size};
     uint32_t magic2 = FX_MAGIC2;
 
-    memcpy(out, state->vector, state->vector_size);
+    memcpy(out, state->vector, size);
     if (state->vector_kind != NT_X86_XSTATE)
-        return state->vector_size;
+        return size;
     /* PTRACE_GETREGSET leaves the features that are there at this place */
     memcpy(&software.features, state->vector + FX_SOFTWARE, sizeof(software.features));
+    if (size < state->vector_size)
+        software.features &= ~TILES;
     memcpy(out + FX_SOFTWARE, &software, sizeof(software));
-    memcpy(out + state->vector_size, &magic2, sizeof(magic2));
-    return state->vector_size + sizeof(magic2);
+    memcpy(out + size, &magic2, sizeof(magic2));
+    return size + sizeof(magic2);
 }
 
 static struct frame

@@ -176,7 +176,8 @@ refuse_unloaded(const struct attempt *attempt, bool as_file)
     char version[TARGET_VERSION];
 
     return refuse(attempt->refusal, -ENOEXEC, attempt->target->pid,
-        "did not load the agent for CPython %s%s: its C library may be older than glibc 2.17, or it "
+        "did not load the agent for CPython %s%s: its C library may be older than glibc 2.17, or "
+        "it "
         "is not allowed to map code%s",
         target_version(attempt->target->version, version), attempt->target->musl ? " (musl)" : "",
         as_file ? " from files in /tmp" : "");

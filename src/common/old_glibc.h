@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Included before everything else (gcc -include): what goes into the agent shall load in a container
- * whose C library is older than the one it was built with. A function that glibc has given a new
- * version, without a change that matters here, is linked by its first one; one that came later is
- * replaced by its syscall. What is left needs glibc 2.17. A test reads the agent's list of versions.
+ * Included before everything else (gcc -include): what goes into the agent shall load in a
+ * container whose C library is older than the one it was built with. A function that glibc has
+ * given a new version, without a change that matters here, is linked by its first one; one that
+ * came later is replaced by its syscall. What is left needs glibc 2.17. A test reads the agent's
+ * list of versions.
  */
 #ifndef LOOPTOP_COMMON_OLD_GLIBC_H
 #define LOOPTOP_COMMON_OLD_GLIBC_H
