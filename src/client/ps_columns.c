@@ -114,7 +114,11 @@ cell_age(const struct task_row *row, char out[OUT_CELL_MAX])
 static void
 cell_idle(const struct task_row *row, char out[OUT_CELL_MAX])
 {
-    put_duration(out, row->idle_ns);
+    char text[FMT_SIZE];
+
+    (void)snprintf(out, OUT_CELL_MAX, "%s%s",
+        task_row_idle_exact(row) || row->ended_ns >= 0 ? "" : out_at_least(),
+        fmt_duration(text, (double)row->idle_ns));
 }
 
 static void

@@ -137,6 +137,7 @@ put_task(struct json_out *out, const struct task_row *row)
     json_out_kv_bool(out, "at_stale", row->at_stale);
     json_out_kv_fixed(out, "age_s", (double)row->age_ns / 1e9, DECIMALS);
     json_out_kv_bool(out, "age_exact", row->age_exact);
+    json_out_kv_bool(out, "idle_exact", task_row_idle_exact(row));
     json_out_kv_fixed(out, "idle_s", (double)row->idle_ns / 1e9, DECIMALS);
     json_out_kv_fixed(out, "busy_s", (double)row->busy_ns / 1e9, DECIMALS);
     json_out_kv_fixed(out, "busy_pct", row->busy_pct, 2);

@@ -188,8 +188,10 @@ put_title(struct buf *buf, struct conn *conn, const struct stack *stack)
     row = &page.rows[0];
     (void)buf_puts(buf, "  ");
     put_clean(buf, row->name);
-    (void)buf_printf(buf, "  age %s%s  %s %s%s  steps %llu\n", row->age_exact ? "" : out_at_least(),
-        fmt_duration(age, (double)row->age_ns), row->ended_ns < 0 ? "idle" : "ended",
+    (void)buf_printf(buf, "  age %s%s  %s %s%s%s  steps %llu\n",
+        row->age_exact ? "" : out_at_least(), fmt_duration(age, (double)row->age_ns),
+        row->ended_ns < 0 ? "idle" : "ended",
+        row->ended_ns >= 0 || task_row_idle_exact(row) ? "" : out_at_least(),
         fmt_duration(idle, (double)(row->ended_ns < 0 ? (int64_t)row->idle_ns : row->ended_ns)),
         row->ended_ns < 0 ? "" : " ago", (unsigned long long)row->steps);
     put_origin(buf, conn, row);

@@ -31,13 +31,14 @@ def test_tasks_that_were_there_have_least_ages_and_new_ones_exact_ones(python):
         document = attach(service.pid)
         assert [n for n in names(document) if n.startswith("w")] == ["w0", "w1", "w2", "w3", "w4"]
         assert {task["age_exact"] for task in document["tasks"]} == {False}
+        assert {task["idle_exact"] for task in document["tasks"] if task["name"] == "w0"} == {False}
         assert {task["waiting_on"] for task in document["tasks"] if task["name"] == "w0"} == {"sleep"}
         service.tell("later")
         service.expect("made")
         document, said = ps(service.pid)
         assert said == ""
         later, = [task for task in document["tasks"] if task["name"] == "later"]
-        assert later["age_exact"] and later["created_at"]["line"] == 16
+        assert later["age_exact"] and later["idle_exact"] and later["created_at"]["line"] == 16
 
 
 def test_nothing_is_written_where_a_memfd_can_be_had(python, tmp_path):

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -104,6 +105,34 @@ what_is_left_over_goes_to_names_first(void **state)
     assert_int_equal(width_of(&table, 230, 1), 24);
 }
 
+static const char *
+idle_of(bool age_exact, uint64_t steps, int64_t ended_ns)
+{
+    static struct columns_cell cell;
+    struct task_row row = {.name = "",
+        .state = ended_ns < 0 ? LOOPTOP_WAIT : LOOPTOP_DONE,
+        .age_exact = age_exact,
+        .steps = steps,
+        .idle_ns = 2000000000,
+        .ended_ns = ended_ns};
+
+    for (int i = 0; i < columns_count; i++)
+        if (strcmp(columns_table[i].title, "IDLE") == 0)
+            columns_cell(&model, &row, i, 8, &cell);
+    return cell.text;
+}
+
+/* Of a task that waited before there was an agent nobody knows since when, until it steps. */
+static void
+idle_is_a_least_one_before_the_first_step_that_is_seen(void **state)
+{
+    (void)state;
+    assert_string_equal(idle_of(false, 0, -1), "≥2.0s");
+    assert_string_equal(idle_of(false, 1, -1), "2.0s");
+    assert_string_equal(idle_of(true, 0, -1), "2.0s");
+    assert_string_equal(idle_of(false, 0, 2000000000), "2.0s");
+}
+
 static void
 the_sorted_column_is_always_seen(void **state)
 {
@@ -159,6 +188,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(columns_fit),
+        cmocka_unit_test(idle_is_a_least_one_before_the_first_step_that_is_seen),
         cmocka_unit_test(the_sorted_column_is_always_seen),
         cmocka_unit_test(what_is_left_over_goes_to_names_first),
         cmocka_unit_test(a_place_keeps_its_line),

@@ -38,6 +38,14 @@ struct task_row {
     double busy_pct;
 };
 
+/* Whether idle_ns is more than the least that it can be: of a task that waited before there was an
+ * agent only that is known, until its first step. */
+static inline bool
+task_row_idle_exact(const struct task_row *row)
+{
+    return row->age_exact || row->steps > 0;
+}
+
 struct task_page {
     struct task_row *rows; /* owned */
     size_t count;

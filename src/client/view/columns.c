@@ -207,7 +207,11 @@ cell_idle(const struct task_row *row, struct columns_cell *cell)
 {
     bool ended = has_ended(row) && row->ended_ns >= 0;
 
+    char figure[FMT_SIZE];
+
     cell_duration(cell, ended ? (uint64_t)row->ended_ns : row->idle_ns);
+    if (!ended && !task_row_idle_exact(row))
+        snprintf(cell->text, sizeof cell->text, "≥%s", fmt_duration(figure, (double)row->idle_ns));
     if (row->state == LOOPTOP_RUN)
         cell->role = duration_role(row->idle_ns);
 }
