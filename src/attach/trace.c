@@ -112,7 +112,10 @@ await_event(struct trace *trace, uint64_t wait_ns)
         note_group_stop(trace, &stopped);
         if (stopped.kind == STOP_EVENT)
             return 0;
-        r = go_on(trace, PTRACE_CONT, stopped.kind == STOP_SIGNAL ? stopped.signal : 0);
+        /* any stop is taken for the one that was asked for: it is asked for again */
+        r = as_error(ptrace(PTRACE_INTERRUPT, trace->tid, NULL, NULL));
+        if (r == 0)
+            r = go_on(trace, PTRACE_CONT, stopped.kind == STOP_SIGNAL ? stopped.signal : 0);
         if (r < 0)
             return r;
         if (clock_monotonic_ns() >= until)
@@ -129,16 +132,6 @@ trace_stop(struct trace *trace)
         r = await_event(trace, STOP_NS);
     if (r == -ESRCH)
         trace->seized = false;
-    return r;
-}
-
-int
-trace_continue(struct trace *trace)
-{
-    int r = go_on(trace, PTRACE_CONT, 0);
-
-    if (r == 0)
-        trace->paused_ns += clock_monotonic_ns() - trace->stopped_ns;
     return r;
 }
 
