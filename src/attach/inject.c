@@ -243,6 +243,19 @@ pause_a_moment(void)
     (void)nanosleep(&pause, NULL);
 }
 
+/* Not traced meanwhile: signals that came to it would wait for us, and the next stop would be at the
+ * begin of a handler. */
+static int
+let_go_a_moment(struct trace *trace)
+{
+    trace_release(trace);
+    uint64_t paused_ns = trace->paused_ns;
+    pause_a_moment();
+    int r = trace_seize(trace->tid, trace);
+    trace->paused_ns = paused_ns;
+    return r;
+}
+
 /* 1: it never was at a safe point. */
 static int
 try_thread(struct visit *visit, struct arch_state *state, uint64_t until_ns)
@@ -263,10 +276,9 @@ try_thread(struct visit *visit, struct arch_state *state, uint64_t until_ns)
         if (safe_point(visit->target, state, &point, why))
             return visit_thread(visit, state, &point);
         (void)snprintf(visit->report->why, INJECT_WHY, "thread %d stood %s", (int)trace->tid, why);
-        r = trace_continue(trace);
+        r = let_go_a_moment(trace);
         if (r < 0)
             return r;
-        pause_a_moment();
     }
     return 1;
 }

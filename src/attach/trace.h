@@ -34,9 +34,6 @@ int trace_seize(pid_t tid, struct trace *ret_trace);
 /* Stops it. 0; -ESRCH it has ended; -ETIMEDOUT: it sleeps where no signal wakes it. */
 int trace_stop(struct trace *trace);
 
-/* Lets it go on, still traced. */
-int trace_continue(struct trace *trace);
-
 /* Lets it go for good; stops it first where it runs, for the kernel wants that. NULL-safe of a
  * trace that never was. For CLEANUP. */
 void trace_release(struct trace *trace);
