@@ -9,9 +9,9 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/agent.h"
@@ -22,9 +22,11 @@
 
 #define MEMFD_PATH "/proc/self/fd/"
 
-/* The memfd that it was loaded from; below 0: none. */
+#define MEMFD_NAME "/memfd:" LOOPTOP_AGENT_LOADED
+#define TIDY_FDS 1024
+
+/* The memfd that it was loaded from; below 0: none, or seen to. */
 static int loaded_fd = -1;
-static struct stat loaded;
 
 /* The program's own wish, as it was when it was started: its environment may be changed by another
  * thread at this moment. */
@@ -80,14 +82,27 @@ looptop_agent_start(unsigned flags)
     return start(flags);
 }
 
+static bool
+is_brought(int fd)
+{
+    char path[32], name[sizeof MEMFD_NAME - 1];
+    (void)snprintf(path, sizeof path, MEMFD_PATH "%d", fd);
+    return readlink(path, name, sizeof name) == sizeof name &&
+           memcmp(name, MEMFD_NAME, sizeof name) == 0;
+}
+
+/*
+ * Who attaches closes the memfd, where he lives so long: there may be some, of others who were
+ * killed before this one was loaded. Looked for without a descriptor of our own.
+ */
 void
 entry_tidy(void)
 {
-    struct stat now;
     if (loaded_fd < 0)
         return;
-    if (fstat(loaded_fd, &now) == 0 && now.st_dev == loaded.st_dev && now.st_ino == loaded.st_ino)
-        (void)close(loaded_fd);
+    for (int fd = 0; fd < TIDY_FDS || fd <= loaded_fd; fd++)
+        if (is_brought(fd))
+            (void)close(fd);
     loaded_fd = -1;
 }
 
@@ -100,8 +115,6 @@ is_memfd(const char *path, char out[64])
     ssize_t n = readlink(path, out, 63);
     out[n > 0 ? n : 0] = '\0';
     loaded_fd = atoi(strrchr(path, '/') + 1);
-    if (fstat(loaded_fd, &loaded) < 0)
-        loaded_fd = -1;
     return n > 0;
 }
 
