@@ -27,7 +27,7 @@ CONNECTIONS = 8
 RSS_NOISE_KIB = 256
 MEASURE_EVERY = 5  # between the others nothing is waited for
 KILL_WITHIN_S = 0.020
-SAID = re.compile(r"looptop: attach: process (\d+) (loaded|woken): thread (\d+), stops (\d+), paused ([\d.]+) ms")
+SAID = re.compile(r"looptop: attach: process (\d+) (loaded|woken): thread (\d+), stops (\d+), paused ([\d.]+) ms.*")
 PTRACE_SEIZE, PTRACE_DETACH = 0x4206, 17
 
 
