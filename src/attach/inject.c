@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -243,8 +244,8 @@ pause_a_moment(void)
     (void)nanosleep(&pause, NULL);
 }
 
-/* Not traced meanwhile: signals that came to it would wait for us, and the next stop would be at the
- * begin of a handler. */
+/* Not traced meanwhile: signals that came to it would wait for us, and the next stop would be at
+ * the begin of a handler. */
 static int
 let_go_a_moment(struct trace *trace)
 {
@@ -307,7 +308,7 @@ try_another(int r, size_t threads)
 }
 
 static int
-inject(struct visit *visit)
+borrow(struct visit *visit)
 {
     CLEANUP_FREE struct thread *threads = calloc(THREADS_MAX, sizeof(*threads));
     CLEANUP_FREE struct arch_state *state = calloc(1, sizeof(*state));
@@ -331,6 +332,18 @@ inject(struct visit *visit)
         if (r < 0)
             return r;
     }
+}
+
+/* Sleeps between two looks at a thread that stands still are not rounded up: 50 us by default. */
+static int
+inject(struct visit *visit)
+{
+    int slack_ns = prctl(PR_GET_TIMERSLACK);
+
+    (void)prctl(PR_SET_TIMERSLACK, 1ul);
+    int r = borrow(visit);
+    (void)prctl(PR_SET_TIMERSLACK, slack_ns > 0 ? (unsigned long)slack_ns : 0ul);
+    return r;
 }
 
 int
