@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Computes while signals rain: storm.py asyncio|uvloop none|python|c|child
+"""Computes while signals rain: storm.py asyncio|uvloop none|python|c|child [RATE]
 
-2,000 signals a second, of CPU or not: `python` is an interval timer and a handler in Python, `c` the same timer and a
+RATE signals a second, 2,000 by default: `python` is an interval timer and a handler in Python, `c` the same timer and a
 handler in C, `child` SIGCHLD by a POSIX timer and a handler in Python. For each line "ROUNDS" of its stdin (0: until the
 next line comes) it prints {"rounds", "digest", "signals"}: the digest is that of all rounds since its start.
 """
@@ -16,7 +16,7 @@ import signal
 import struct
 import sys
 
-PERIOD_S = 0.0005
+PERIOD_S = 1 / float(sys.argv[3] if len(sys.argv) > 3 else 2000)
 signals = 0
 
 

@@ -332,10 +332,10 @@ def undisturbed(python, loop, rounds):
         return service.json(600)
 
 
-def storm(python, loop, count, kind):
-    """Attach to what computes under 2,000 signals a second; it gets the results that it gets in peace."""
+def storm(python, loop, count, kind, rate=2000):
+    """Attach to what computes under so many signals a second; it gets the results that it gets in peace."""
     pauses = Pauses()
-    with unprepared(python, "storm.py", loop, kind) as service:
+    with unprepared(python, "storm.py", loop, kind, str(rate)) as service:
         service.expect("ready")
         before = Before(service.pid)
         service.tell("0")
