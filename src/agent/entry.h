@@ -3,8 +3,8 @@
 #ifndef LOOPTOP_AGENT_ENTRY_H
 #define LOOPTOP_AGENT_ENTRY_H
 
-/* Closes the memfd that it was loaded from, where whoever attached was killed before it could. io
- * thread. */
+/* Closes the memfds with an agent in them that are still there: that it was loaded from, and
+ * others, where whoever attached was killed before it could. io thread. */
 void entry_tidy(void);
 
 #endif
