@@ -25,7 +25,8 @@ V ?= 0
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps demo test test-matrix check-layers check-cross cross check-asan check-tsan fuzz bench screenshot format \
+.PHONY: all deps demo test test-matrix check-layers check-cross cross check-asan check-tsan fuzz soak bench \
+	screenshot format \
 	check-format install uninstall clean help units agents client python FORCE
 
 ifeq ($(V),0)
@@ -49,7 +50,7 @@ native := $(filter-out cross,$(building))
 
 ifneq ($(native),)
 dep_sets := build $(if $(filter test test-matrix check-asan check-tsan units,$(goals)),test) \
-	$(if $(filter test,$(goals)),uvloop) $(if $(filter test-matrix,$(goals)),matrix) \
+	$(if $(filter test soak,$(goals)),uvloop) $(if $(filter test-matrix,$(goals)),matrix) \
 	$(if $(filter fuzz,$(goals)),fuzz)
 deps_said := $(shell CC='$(CC)' PYTHONS='$(PYTHONS)' tests/support/deps.sh $(dep_sets) 1>&2)
 endif
@@ -280,6 +281,10 @@ $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(shared_src) $(cjson)
 	$(call say,FUZZ,$@)$(CLANG) $(CPPFLAGS_ALL) -std=c11 -O1 -g -fsanitize=fuzzer,address,undefined \
 		-fno-sanitize-recover=undefined -o $@ $< $(call link_sources,$<) $(shared_src) -w $(cjson) -lm
 
+# SOAK= names parts, SOAK_CYCLES SOAK_FRESH SOAK_KILLS SOAK_STORM say how often
+soak: all
+	@LOOPTOP_BUILD='$(abspath $(BUILD))' python3 tests/soak/soak.py $(SOAK)
+
 bench: all
 	@LOOPTOP_BUILD='$(abspath $(BUILD))' python3 tests/bench/bench.py $(BENCH)
 
@@ -328,6 +333,7 @@ help:
 	@echo 'make test-matrix  the same in a Debian sid chroot, on CPython 3.13, 3.14 and 3.15 (root)'
 	@echo 'make check-layers check-format check-asan check-tsan fuzz'
 	@echo 'make check-cross  what attaches, compiled for aarch64, and its tests that an emulator can run'
+	@echo 'make soak         attach over and over, minutes for each interpreter; SOAK_CYCLES=1000 SOAK_KILLS=500'
 	@echo 'make bench        cost and speed, as ratios     make screenshot   the picture of the README'
 	@echo 'make install      PREFIX=$(PREFIX) DESTDIR=     make uninstall    make clean    make format'
 	@echo

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
- * See entry.h. What runs here may run in a borrowed thread of the application, which holds whatever
- * it holds, perhaps the GIL: it only makes a thread. Nothing here runs Python code.
+ * How the agent comes to life where the program did not load it: see looptop/agent_state.h. What
+ * runs here may run in a borrowed thread of the application, which holds whatever it holds, perhaps
+ * the GIL: it only makes a thread. Nothing here runs Python code.
  */
-#include "agent/entry.h"
-
 #include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/agent.h"
@@ -22,9 +21,11 @@
 
 #define MEMFD_PATH "/proc/self/fd/"
 
-/* The memfd that it was loaded from; below 0: none. */
+#define MEMFD_NAME "/memfd:" LOOPTOP_AGENT_LOADED
+#define TIDY_FDS 1024
+
+/* The memfd that it was loaded from; below 0: none, or seen to. */
 static int loaded_fd = -1;
-static struct stat loaded;
 
 /* The program's own wish, as it was when it was started: its environment may be changed by another
  * thread at this moment. */
@@ -34,6 +35,30 @@ wants_readonly(void)
     char value[4];
     return proc_environ(NULL, 0, "LOOPTOP_READONLY", value, sizeof value) == 0 &&
            strcmp(value, "1") == 0;
+}
+
+static bool
+is_brought(int fd)
+{
+    char path[32], name[sizeof MEMFD_NAME - 1];
+    (void)snprintf(path, sizeof path, MEMFD_PATH "%d", fd);
+    return readlink(path, name, sizeof name) == sizeof name &&
+           memcmp(name, MEMFD_NAME, sizeof name) == 0;
+}
+
+/*
+ * Closes the memfd that it was loaded from: the linker is done with it. There may be others, of
+ * those who were killed before theirs was loaded. Looked for without a descriptor of our own.
+ */
+static void
+tidy(void)
+{
+    if (loaded_fd < 0)
+        return;
+    for (int fd = 0; fd < TIDY_FDS || fd <= loaded_fd; fd++)
+        if (is_brought(fd))
+            (void)close(fd);
+    loaded_fd = -1;
 }
 
 static void
@@ -53,6 +78,7 @@ static void *
 start_main(void *arg)
 {
     uintptr_t flags = (uintptr_t)arg;
+    tidy();
     if (flags & LOOPTOP_AGENT_STOP)
         agent_stop();
     else
@@ -80,17 +106,6 @@ looptop_agent_start(unsigned flags)
     return start(flags);
 }
 
-void
-entry_tidy(void)
-{
-    struct stat now;
-    if (loaded_fd < 0)
-        return;
-    if (fstat(loaded_fd, &now) == 0 && now.st_dev == loaded.st_dev && now.st_ino == loaded.st_ino)
-        (void)close(loaded_fd);
-    loaded_fd = -1;
-}
-
 /* "/proc/self/fd/./…/7": the memfd's name says what is wanted. */
 static bool
 is_memfd(const char *path, char out[64])
@@ -100,8 +115,6 @@ is_memfd(const char *path, char out[64])
     ssize_t n = readlink(path, out, 63);
     out[n > 0 ? n : 0] = '\0';
     loaded_fd = atoi(strrchr(path, '/') + 1);
-    if (fstat(loaded_fd, &loaded) < 0)
-        loaded_fd = -1;
     return n > 0;
 }
 

@@ -13,7 +13,6 @@
 #include "agent/answers.h"
 #include "agent/atomic.h"
 #include "agent/channel.h"
-#include "agent/entry.h"
 #include "agent/io_sockets.h"
 #include "agent/list.h"
 #include "agent/loops.h"
@@ -128,7 +127,6 @@ raise_numbers(void)
     channel_raise();
     for (size_t i = 0; i < LOOPTOP_CLIENTS_MAX; i++)
         own_fd_raise(&peers[i].socket);
-    entry_tidy();
 }
 
 /* Figures of the second that has passed. */

@@ -278,7 +278,7 @@ static int
 load(const struct attempt *attempt)
 {
     CLEANUP(carry_done) struct carry carry = {0};
-    struct inject_report injected = {0};
+    struct inject_report injected = {.memfd = -1};
     struct target *target = attempt->target;
     int r = open_carry(attempt, &carry);
 
@@ -297,8 +297,11 @@ load(const struct attempt *attempt)
     r = target_refresh(target);
     if (r < 0)
         return refuse_access(attempt->refusal, r, target->pid, &target->status);
-    if (target->agent == 0)
+    if (target->agent == 0) {
+        if (injected.memfd >= 0)
+            (void)inject_close(target, injected.memfd, &injected);
         return refuse_unloaded(attempt, injected.as_file);
+    }
     return await_start(attempt);
 }
 

@@ -39,7 +39,9 @@ struct visit {
     struct trace *trace;
     const struct arch_state *state;
     uint64_t frame, text;
-    struct carry *carry; /* NULL: the agent is there, and is called */
+    enum { WORK_LOAD, WORK_START, WORK_CLOSE } work;
+    struct carry *carry; /* WORK_LOAD */
+    int fd;              /* WORK_CLOSE */
     bool listen;
     struct inject_report *report;
 };
@@ -69,6 +71,16 @@ rank_of(pid_t pid, pid_t tid)
     return safe_point_rank(number, second);
 }
 
+/* A thread of the agent's, which may be in the middle of what it would be called for. */
+static bool
+is_agents(pid_t pid, pid_t tid)
+{
+    char name[PROC_NAME_MAX];
+
+    return proc_thread_name(NULL, pid, tid, name, sizeof(name)) == 0 &&
+           strncmp(name, "looptop-", strlen("looptop-")) == 0;
+}
+
 /* The threads, those first that are missed least. */
 static size_t
 list_threads(pid_t pid, struct thread threads[THREADS_MAX])
@@ -81,7 +93,7 @@ list_threads(pid_t pid, struct thread threads[THREADS_MAX])
     DIR *dir = opendir(path);
     while (dir && count < THREADS_MAX && (entry = readdir(dir))) {
         pid_t tid = atoi(entry->d_name);
-        if (tid > 0)
+        if (tid > 0 && !is_agents(pid, tid))
             threads[count++] = (struct thread){.tid = tid, .rank = rank_of(pid, tid)};
     }
     if (dir)
@@ -171,23 +183,27 @@ load(const struct visit *visit)
         memfd_path(fd, path);
     if (r == 0)
         r = put_text(visit, path);
-    struct arch_call calls[] = {{visit->target->dlopen, {visit->text, RTLD_NOW}},
-        {visit->target->syscall, {SYS_close, (uint64_t)(int64_t)fd}}};
-    /* whatever became of it, the descriptor goes */
-    if (r == 0)
-        return call(visit, calls, as_file ? 1 : 2, NULL);
-    if (fd >= 0)
-        (void)call(visit, &calls[1], 1, NULL);
-    return r;
+    /* the agent closes it, once it is there: it knows whether the number still is that */
+    visit->report->memfd = fd >= 0 ? fd : -1;
+    struct arch_call open = {visit->target->dlopen, {visit->text, RTLD_NOW}};
+    return r == 0 ? call(visit, &open, 1, NULL) : r;
 }
 
 static int
-start(const struct visit *visit)
+do_work(const struct visit *visit)
 {
-    struct arch_call begin = {
-        visit->target->agent_start, {visit->listen ? LOOPTOP_AGENT_LISTEN : 0}};
+    const struct target *target = visit->target;
+    struct arch_call start = {target->agent_start, {visit->listen ? LOOPTOP_AGENT_LISTEN : 0}};
+    struct arch_call close = {target->syscall, {SYS_close, (uint64_t)(int64_t)visit->fd}};
 
-    return call(visit, &begin, 1, NULL);
+    switch (visit->work) {
+    case WORK_LOAD:
+        return load(visit);
+    case WORK_START:
+        return call(visit, &start, 1, NULL);
+    default:
+        return call(visit, &close, 1, NULL);
+    }
 }
 
 /* errno is the thread's, and calls change it. */
@@ -200,7 +216,7 @@ with_errno(const struct visit *visit, uint64_t tls)
     bool known = target->errno_location != 0 &&
                  arch_errno(&target->memory, target->errno_location, tls, &address) == 0 &&
                  memory_read(&target->memory, address, &value, sizeof(value)) == 0;
-    int r = visit->carry ? load(visit) : start(visit);
+    int r = do_work(visit);
 
     if (known && visit->trace->stopped)
         (void)memory_write(target->pid, address, &value, sizeof(value));
@@ -243,6 +259,19 @@ pause_a_moment(void)
     (void)nanosleep(&pause, NULL);
 }
 
+/* Not traced meanwhile: signals that came to it would wait for us, and the next stop would be at
+ * the begin of a handler. */
+static int
+let_go_a_moment(struct trace *trace)
+{
+    trace_release(trace);
+    uint64_t paused_ns = trace->paused_ns;
+    pause_a_moment();
+    int r = trace_seize(trace->tid, trace);
+    trace->paused_ns = paused_ns;
+    return r;
+}
+
 /* 1: it never was at a safe point. */
 static int
 try_thread(struct visit *visit, struct arch_state *state, uint64_t until_ns)
@@ -255,6 +284,11 @@ try_thread(struct visit *visit, struct arch_state *state, uint64_t until_ns)
     for (unsigned i = 0; i < TRIES_MAX && (i == 0 || clock_monotonic_ns() < until_ns); i++) {
         visit->report->tries++;
         r = trace_stop(trace);
+        if (r == -ETIMEDOUT) {
+            (void)snprintf(
+                visit->report->why, INJECT_WHY, "thread %d cannot be stopped now", (int)trace->tid);
+            return 1;
+        }
         if (r == 0)
             r = trace->group_stop ? -EBUSY : arch_get(trace->tid, state);
         if (r < 0)
@@ -263,10 +297,9 @@ try_thread(struct visit *visit, struct arch_state *state, uint64_t until_ns)
         if (safe_point(visit->target, state, &point, why))
             return visit_thread(visit, state, &point);
         (void)snprintf(visit->report->why, INJECT_WHY, "thread %d stood %s", (int)trace->tid, why);
-        r = trace_continue(trace);
+        r = let_go_a_moment(trace);
         if (r < 0)
             return r;
-        pause_a_moment();
     }
     return 1;
 }
@@ -287,15 +320,15 @@ try_one(struct visit *visit, pid_t tid, struct arch_state *state, uint64_t until
     return r;
 }
 
-/* A thread that ended between two looks, or sleeps in the kernel, is not the process's end. */
+/* A thread that ended between two looks is not the process's end. */
 static bool
 try_another(int r, size_t threads)
 {
-    return r == 1 || ((r == -ESRCH || r == -ETIMEDOUT) && threads > 1);
+    return r == 1 || (r == -ESRCH && threads > 1);
 }
 
 static int
-inject(struct visit *visit)
+borrow(struct visit *visit)
 {
     CLEANUP_FREE struct thread *threads = calloc(THREADS_MAX, sizeof(*threads));
     CLEANUP_FREE struct arch_state *state = calloc(1, sizeof(*state));
@@ -321,6 +354,17 @@ inject(struct visit *visit)
     }
 }
 
+static int
+inject(struct visit *visit)
+{
+    sigset_t mask;
+
+    trace_begin(&mask);
+    int r = borrow(visit);
+    trace_end(&mask);
+    return r;
+}
+
 int
 inject_load(
     struct target *target, struct carry *carry, bool listen, struct inject_report *ret_report)
@@ -341,7 +385,16 @@ inject_load(
 int
 inject_start(struct target *target, bool listen, struct inject_report *ret_report)
 {
-    struct visit visit = {.target = target, .listen = listen, .report = ret_report};
+    struct visit visit = {
+        .target = target, .work = WORK_START, .listen = listen, .report = ret_report};
+
+    return inject(&visit);
+}
+
+int
+inject_close(struct target *target, int fd, struct inject_report *ret_report)
+{
+    struct visit visit = {.target = target, .work = WORK_CLOSE, .fd = fd, .report = ret_report};
 
     return inject(&visit);
 }

@@ -20,6 +20,7 @@ struct inject_report {
     uint64_t pause_ns;    /* how long threads stood still, all together */
     unsigned tries;       /* stops, until one was at a safe point */
     bool as_file;         /* no memfd could be used */
+    int memfd;            /* the agent was in this descriptor of the process's; below 0: in none */
     char why[INJECT_WHY]; /* of a failure, words for what came in between */
 };
 
@@ -36,5 +37,8 @@ int inject_load(
 
 /* Calls the start function of the agent inside. Errors as above. */
 int inject_start(struct target *target, bool listen, struct inject_report *ret_report);
+
+/* Closes a descriptor of the process's. Errors as above. */
+int inject_close(struct target *target, int fd, struct inject_report *ret_report);
 
 #endif

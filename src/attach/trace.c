@@ -15,8 +15,7 @@
 
 #define STOP_NS (2 * CLOCK_NS_PER_S)
 #define CALL_NS (10 * CLOCK_NS_PER_S)
-#define LOOK_FIRST_NS 10000
-#define LOOK_LAST_NS 1000000
+#define LOOK_NS 1000000 /* between two looks, where no signal tells of a stop */
 #define SYSCALL_STOP (SIGTRAP | 0x80)
 #define SIGMASK_BYTES 8
 /* glibc's own two signals: a thread that inherits them blocked would hang setuid() */
@@ -47,16 +46,18 @@ static int
 await_stop(pid_t tid, uint64_t wait_ns, struct stopped *ret_stopped)
 {
     uint64_t until = clock_monotonic_ns() + wait_ns;
-    struct timespec pause = {.tv_nsec = LOOK_FIRST_NS};
+    const struct timespec look = {.tv_nsec = LOOK_NS};
+    sigset_t child;
     int status;
     pid_t got;
 
+    (void)sigemptyset(&child);
+    (void)sigaddset(&child, SIGCHLD);
     while ((got = waitpid(tid, &status, __WALL | WNOHANG)) == 0 || (got < 0 && errno == EINTR)) {
         if (clock_monotonic_ns() >= until)
             return -ETIMEDOUT;
-        (void)nanosleep(&pause, NULL);
-        if (pause.tv_nsec < LOOK_LAST_NS)
-            pause.tv_nsec += pause.tv_nsec / 4;
+        /* each stop sends one; where it went to another stop's wait, a look is soon enough */
+        (void)sigtimedwait(&child, NULL, &look);
     }
     if (got < 0 || !WIFSTOPPED(status))
         return -ESRCH;
@@ -86,6 +87,28 @@ note_group_stop(struct trace *trace, const struct stopped *stopped)
         trace->group_stop = stopped->signal;
 }
 
+void
+trace_begin(sigset_t *ret_mask)
+{
+    sigset_t child;
+
+    (void)sigemptyset(&child);
+    (void)sigaddset(&child, SIGCHLD);
+    (void)pthread_sigmask(SIG_BLOCK, &child, ret_mask);
+}
+
+void
+trace_end(const sigset_t *mask)
+{
+    const struct timespec now = {0};
+    sigset_t child;
+
+    (void)sigemptyset(&child);
+    (void)sigaddset(&child, SIGCHLD);
+    (void)sigtimedwait(&child, NULL, &now); /* of a stop; those of children are the next wait's */
+    (void)pthread_sigmask(SIG_SETMASK, mask, NULL);
+}
+
 int
 trace_seize(pid_t tid, struct trace *ret_trace)
 {
@@ -112,7 +135,10 @@ await_event(struct trace *trace, uint64_t wait_ns)
         note_group_stop(trace, &stopped);
         if (stopped.kind == STOP_EVENT)
             return 0;
-        r = go_on(trace, PTRACE_CONT, stopped.kind == STOP_SIGNAL ? stopped.signal : 0);
+        /* any stop is taken for the one that was asked for: it is asked for again */
+        r = as_error(ptrace(PTRACE_INTERRUPT, trace->tid, NULL, NULL));
+        if (r == 0)
+            r = go_on(trace, PTRACE_CONT, stopped.kind == STOP_SIGNAL ? stopped.signal : 0);
         if (r < 0)
             return r;
         if (clock_monotonic_ns() >= until)
@@ -129,16 +155,6 @@ trace_stop(struct trace *trace)
         r = await_event(trace, STOP_NS);
     if (r == -ESRCH)
         trace->seized = false;
-    return r;
-}
-
-int
-trace_continue(struct trace *trace)
-{
-    int r = go_on(trace, PTRACE_CONT, 0);
-
-    if (r == 0)
-        trace->paused_ns += clock_monotonic_ns() - trace->stopped_ns;
     return r;
 }
 

@@ -7,6 +7,7 @@
 #ifndef LOOPTOP_ATTACH_TRACE_H
 #define LOOPTOP_ATTACH_TRACE_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,14 +29,18 @@ struct trace_watch {
     int64_t result;
 };
 
+/*
+ * Around the use of all that follows: SIGCHLD is blocked for the calling thread, and tells it of
+ * stops at once. ret_mask is to be given back.
+ */
+void trace_begin(sigset_t *ret_mask);
+void trace_end(const sigset_t *mask);
+
 /* Begins to trace; the thread goes on. 0, -EPERM, -ESRCH. */
 int trace_seize(pid_t tid, struct trace *ret_trace);
 
 /* Stops it. 0; -ESRCH it has ended; -ETIMEDOUT: it sleeps where no signal wakes it. */
 int trace_stop(struct trace *trace);
-
-/* Lets it go on, still traced. */
-int trace_continue(struct trace *trace);
 
 /* Lets it go for good; stops it first where it runs, for the kernel wants that. NULL-safe of a
  * trace that never was. For CLEANUP. */

@@ -11,6 +11,7 @@
 #include "attach/attach.h"
 #include "client/conn_fail.h"
 #include "client/libdir.h"
+#include "common/clock.h"
 #include "platform/proc.h"
 
 /* The owner's no, as the program was started with it. */
@@ -23,15 +24,15 @@ is_disabled(pid_t pid)
 }
 
 static void
-say(pid_t pid, const struct attach_report *report)
+say(pid_t pid, const struct attach_report *report, uint64_t took_ns)
 {
     const char *debug = getenv("LOOPTOP_DEBUG");
 
     if (debug && strcmp(debug, "attach") == 0)
         (void)fprintf(stderr,
-            "looptop: attach: process %d %s%s: thread %d, stops %u, paused %.3f ms\n", (int)pid,
-            report->reused ? "woken" : "loaded", report->by_pep768 ? " by PEP 768" : "",
-            (int)report->tid, report->tries, (double)report->pause_ns / 1e6);
+            "looptop: attach: process %d %s%s: thread %d, stops %u, paused %.3f ms, took %.3f ms\n",
+            (int)pid, report->reused ? "woken" : "loaded", report->by_pep768 ? " by PEP 768" : "",
+            (int)report->tid, report->tries, (double)report->pause_ns / 1e6, (double)took_ns / 1e6);
 }
 
 int
@@ -52,9 +53,10 @@ conn_attach(pid_t pid, bool force, struct conn_error *error)
             "all the same",
             proc_describe(pid, who));
     (void)snprintf(agents, sizeof(agents), "%s/agent", dir);
+    uint64_t began_ns = clock_monotonic_ns();
     r = attach_start(pid, agents, force, &report, &refusal);
     if (r < 0)
         return conn_fail(error, r, "%s", refusal.text);
-    say(pid, &report);
+    say(pid, &report, clock_monotonic_ns() - began_ns);
     return r;
 }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """What looptop costs and how fast it is, as ratios and figures beside the goals of the design.
 
-    bench.py [overhead] [population]
+    bench.py [overhead] [population] [attach]
 
 Prints a table a section and writes build/bench.json. Never a test: figures depend on the machine and its
 neighbours. Environment: LOOPTOP_BUILD (default: build), BENCH_QUICK=1 for a look in two minutes,
@@ -17,11 +17,12 @@ import subprocess
 import sys
 import time
 
+import attach
 import overhead
 import population
 from child import BUILD, HERE, RUNTIME, version_of
 
-SECTIONS = ("overhead", "population")
+SECTIONS = ("overhead", "population", "attach")
 
 
 def interpreters():
@@ -87,6 +88,8 @@ def run(sections, quick):
             return [10_000] if quick and version != newest else [1_000, 10_000, 100_000]
 
         results.update(population.section(subjects, sizes, effort))
+    if "attach" in sections:
+        results.update(attach.section(one_a_minor(pythons), 3 if quick else 9))
     return results
 
 
