@@ -28,11 +28,11 @@
 #include "agent/population.h"
 #include "agent/report.h"
 #include "agent/table.h"
+#include "agent/thread.h"
 #include "agent/ticks.h"
 #include "looptop/version.h"
 #include "platform/sock.h"
 
-#define GONE_TRIES 1000
 #define FORK_WAIT_S 1
 #define DETACH_LOOK_NS 1000000
 #define DETACH_LOOKS 1000
@@ -122,35 +122,6 @@ agent_refuse(const char *reason)
 {
     set_message(reason);
     agent_set_hooks(LOOPTOP_HOOKS_REFUSED);
-}
-
-int
-agent_thread(
-    pthread_t *ret_thread, const char *name, size_t stack_bytes, void *(*run)(void *), void *arg)
-{
-    pthread_attr_t attr;
-    sigset_t all, before;
-    if (pthread_attr_init(&attr) != 0)
-        return -ENOMEM;
-    if (stack_bytes != 0)
-        (void)pthread_attr_setstacksize(&attr, stack_bytes);
-    /* the application's signals are for the application's threads */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = pthread_create(ret_thread, &attr, run, arg);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attr);
-    if (rc == 0)
-        (void)pthread_setname_np(*ret_thread, name);
-    return -rc;
-}
-
-void
-agent_join(pthread_t thread, pid_t tid)
-{
-    pthread_join(thread, NULL);
-    for (int i = 0; i < GONE_TRIES && tid != 0 && tgkill(getpid(), tid, 0) == 0; i++)
-        usleep(20);
 }
 
 /* The directory, swept of sockets of the dead, and our path in it. */
@@ -382,7 +353,7 @@ agent_detach(void)
     /* who starts it from now on waits for the end of this; not for the lock, which a stop holds
      * that waits for the caller's thread */
     STORE(detaching, true);
-    int rc = agent_thread(&thread, "looptop-detach", AGENT_STACK_BYTES, detach_main, NULL);
+    int rc = thread_start(&thread, "looptop-detach", THREAD_STACK_BYTES, detach_main, NULL);
     if (rc == 0)
         pthread_detach(thread);
     else

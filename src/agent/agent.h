@@ -6,7 +6,6 @@
 #ifndef LOOPTOP_AGENT_AGENT_H
 #define LOOPTOP_AGENT_AGENT_H
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -80,17 +79,5 @@ bool agent_socket(char ret_path[LOOPTOP_AGENT_TEXT]);
 /* gil thread */
 void agent_set_hooks(enum looptop_agent_hooks hooks);
 void agent_refuse(const char *reason);
-
-#define AGENT_STACK_BYTES (512 * 1024) /* for a thread that runs no Python */
-
-/* A thread of ours: all signals blocked, named; stack_bytes 0: as large as any. 0, -errno. */
-int agent_thread(
-    pthread_t *ret_thread, const char *name, size_t stack_bytes, void *(*run)(void *), void *arg);
-
-/*
- * Waits for its end, and until the kernel does not count it any longer, which is a moment later:
- * CPython 3.12 and later count threads right after fork() and warn. tid 0: not known.
- */
-void agent_join(pthread_t thread, pid_t tid);
 
 #endif

@@ -15,6 +15,7 @@
 
 #include "agent/agent.h"
 #include "agent/atomic.h"
+#include "agent/thread.h"
 #include "looptop/agent_state.h"
 #include "platform/own_fd.h"
 #include "platform/proc.h"
@@ -91,8 +92,8 @@ static int
 start(unsigned flags)
 {
     pthread_t thread;
-    int rc = agent_thread(
-        &thread, "looptop-start", AGENT_STACK_BYTES, start_main, (void *)(uintptr_t)flags);
+    int rc = thread_start(
+        &thread, "looptop-start", THREAD_STACK_BYTES, start_main, (void *)(uintptr_t)flags);
     if (rc == 0)
         pthread_detach(thread);
     return rc;

@@ -14,6 +14,7 @@
 #include "agent/gil_hold.h"
 #include "agent/gil_work.h"
 #include "agent/io_sockets.h"
+#include "agent/thread.h"
 #include "common/clock.h"
 
 #define STACK_BYTES_MAX (8u << 20) /* JSON of one stack */
@@ -191,13 +192,13 @@ gil_start(bool walk)
     if (go_on())
         return 0;
     if (queue.running)
-        agent_join(queue.thread, LOAD(queue.tid));
+        thread_join(queue.thread, LOAD(queue.tid));
     prepare();
     STORE(queue.tid, 0);
     STORE(queue.stop, false);
     queue.ended = false;
     /* a loop's own call_soon_threadsafe finds the stack that it would find elsewhere */
-    int rc = agent_thread(&queue.thread, "looptop-gil", 0, gil_main, NULL);
+    int rc = thread_start(&queue.thread, "looptop-gil", 0, gil_main, NULL);
     queue.running = rc == 0;
     return rc;
 }
@@ -226,7 +227,7 @@ gil_stop(void)
     pthread_mutex_unlock(&queue.lock);
     if (!ended)
         return -ETIMEDOUT;
-    agent_join(queue.thread, LOAD(queue.tid));
+    thread_join(queue.thread, LOAD(queue.tid));
     queue.running = false;
     return 0;
 }

@@ -20,6 +20,7 @@
 #include "agent/peer.h"
 #include "agent/report.h"
 #include "agent/table.h"
+#include "agent/thread.h"
 #include "agent/ticks.h"
 #include "common/clock.h"
 #include "looptop/protocol.h"
@@ -287,7 +288,7 @@ io_resume(void)
 {
     STORE(stop, false);
     STORE(thread_id, 0);
-    int rc = agent_thread(&thread, "looptop-io", AGENT_STACK_BYTES, io_main, NULL);
+    int rc = thread_start(&thread, "looptop-io", THREAD_STACK_BYTES, io_main, NULL);
     running = rc == 0;
     return rc;
 }
@@ -298,7 +299,7 @@ io_stop(bool close_everything)
     if (running) {
         STORE(stop, true);
         io_sockets_wake();
-        agent_join(thread, LOAD(thread_id));
+        thread_join(thread, LOAD(thread_id));
         running = false;
     }
     if (close_everything)
