@@ -58,17 +58,22 @@ look(struct dl_phdr_info *info, size_t size, void *data)
     return 0;
 }
 
-bool
-elder_find(void)
+void
+elder_look(void)
 {
     struct names names = {0};
     Dl_info own;
-    if (state == NULL && dladdr(&looptop_agent_state, &own) != 0) {
-        names.own = (uintptr_t)own.dli_fbase;
-        (void)dl_iterate_phdr(look, &names);
-        for (size_t i = 0; i < names.count && !take(names.text[i]); i++)
-            ;
-    }
+    if (state != NULL || dladdr(&looptop_agent_state, &own) == 0)
+        return;
+    names.own = (uintptr_t)own.dli_fbase;
+    (void)dl_iterate_phdr(look, &names);
+    for (size_t i = 0; i < names.count && !take(names.text[i]); i++)
+        ;
+}
+
+bool
+elder_is_there(void)
+{
     return state != NULL && start != NULL;
 }
 

@@ -13,8 +13,14 @@
 
 #include "looptop/agent_state.h"
 
+/*
+ * Looks for it, once, when this one is imported: one that was there before is there from then on,
+ * and the linker's lock may be held for ever in a forked child.
+ */
+void elder_look(void);
+
 /* Whether there is one. Any thread. */
-bool elder_find(void);
+bool elder_is_there(void);
 
 /*
  * Has it do what the flags say, and waits for it, two seconds at the most. 0; -EPROTO: it is of

@@ -15,7 +15,7 @@ module_stop(PyObject *self, PyObject *unused)
     (void)unused;
     char reason[256];
     Py_BEGIN_ALLOW_THREADS;
-    if (elder_find())
+    if (elder_is_there())
         (void)elder_start(LOOPTOP_AGENT_STOP, reason, sizeof reason);
     agent_stop();
     Py_END_ALLOW_THREADS;
@@ -58,7 +58,7 @@ module_start(PyObject *self, PyObject *args)
         PyErr_SetString(PyExc_RuntimeError, "looptop does not work in a subinterpreter");
         return NULL;
     }
-    if (elder_find()) {
+    if (elder_is_there()) {
         if (start_elder(readonly != 0, reason, sizeof reason) == 0)
             Py_RETURN_NONE;
         PyErr_SetString(PyExc_RuntimeError, reason);
@@ -124,8 +124,10 @@ static int
 module_exec(PyObject *module)
 {
     (void)module;
-    if (PyInterpreterState_Get() == PyInterpreterState_Main())
+    if (PyInterpreterState_Get() == PyInterpreterState_Main()) {
+        elder_look();
         return 0;
+    }
     PyErr_SetString(PyExc_ImportError, "looptop does not work in a subinterpreter");
     return -1;
 }

@@ -223,9 +223,10 @@ ODD_INIT = BASE + """
         for case in ("steps and raises", "cancels", "sets the result", "begins again"):
             make(case)
 
-    def pause():
+    def pause(*then):
         print("made", flush=True)
         sys.stdin.readline()
+        loop.call_later(0.01, *then)  # what is ready by now runs before
 
     made = []
     warnings.simplefilter("ignore")
@@ -235,9 +236,7 @@ ODD_INIT = BASE + """
     asyncio.set_event_loop(loop)
     loop.run_until_complete(asyncio.sleep(0))
     loop.call_soon(make_all)
-    loop.call_soon(pause)
-    loop.call_later(0.01, pause)
-    loop.call_later(0.02, loop.stop)
+    loop.call_soon(pause, pause, loop.stop)
     loop.run_forever()
     for task in made:
         task._log_destroy_pending = False

@@ -282,7 +282,7 @@ loop = uvloop.new_event_loop()
 loop.run_until_complete(main())
 loop.close()
 (agent,) = glob.glob("%s/*cpython-%d%d-*" % (os.environ["LOOPTOP_AGENT_DIR"], *sys.version_info[:2]))
-assert ctypes.PyDLL(agent).looptop_agent_start() == 0
+assert ctypes.PyDLL(agent).looptop_agent_start(1) == 0  # LOOPTOP_AGENT_LISTEN
 ctypes.PyDLL(None).usleep(2500000)  # with the GIL: two samples long
 print("READY", flush=True)
 sys.stdin.readline()

@@ -72,8 +72,12 @@ def test_no_such_process(tmp_path):
 
 
 def test_a_process_without_agent(tmp_path):
-    with Terminal([LOOPTOP, str(os.getpid())], XDG_RUNTIME_DIR=str(tmp_path)) as term:
-        assert "looptop run" in one_line(term, 3)
+    with subprocess.Popen(["sleep", "1000"]) as sleeper:
+        try:
+            with Terminal([LOOPTOP, str(sleeper.pid)], XDG_RUNTIME_DIR=str(tmp_path)) as term:
+                assert "no CPython program" in one_line(term, 3)
+        finally:
+            sleeper.kill()
 
 
 def test_an_option_that_is_wrong(quiet_shop):
