@@ -312,7 +312,9 @@ def fake(tmp_path, version, more="", compiler="gcc"):
         int main(void) { puts("ready"); fflush(stdout); for (;;) pause(); }
     """ % (version, more))
     subprocess.run([compiler, "-rdynamic", "-o", str(program), str(source)], check=True)
-    process = subprocess.Popen([str(program)], stdout=subprocess.PIPE, text=True)
+    # a sanitizer's library is for the other libc
+    clean = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
+    process = subprocess.Popen([str(program)], stdout=subprocess.PIPE, text=True, env=clean)
     assert process.stdout.readline() == "ready\n"
     return process
 
