@@ -69,8 +69,8 @@ take_status(struct process_row *row, const struct status *status)
     row->lag_ns = loop && loop->lag_now_ns != STATUS_UNKNOWN ? loop->lag_now_ns : -1;
     row->busy_pct = loop ? loop->busy_pct : (double)NAN;
     row->busy_exact = loop && loop->busy_exact;
-    if (loop)
-        (void)snprintf(row->loop, sizeof row->loop, "%s", loop->kind);
+    /* it knows better than what is to be seen from outside */
+    (void)snprintf(row->loop, sizeof row->loop, "%s", loop ? loop->kind : "");
 }
 
 static void

@@ -154,9 +154,9 @@ def test_many_threads(python, body):
 
 def test_a_c_call_that_holds_the_gil(python):
     """The client is connected and says so at once; the tables fill when the GIL comes free."""
-    what = ("import ctypes, sys\n        ctypes.PyDLL(None).sleep(3)\n"
+    what = ("sleep(3)\n"
             "        print('free', flush=True)\n        await asyncio.sleep(3600)")
-    with ready(python, BUSY.format(before="pass", what=what)) as service:
+    with ready(python, BUSY.format(before="import ctypes; sleep = ctypes.PyDLL(None).sleep", what=what)) as service:
         done = looptop("ps", service.pid)
         assert done.returncode == 0
         assert "has held the GIL for" in done.stderr, done.stderr

@@ -50,19 +50,23 @@ test_libc(void **state)
 {
     (void)state;
     static const char *const names[] = {"dlopen", "syscall", "__errno_location", "environ"};
-    struct image image = image_of(dlsym(RTLD_DEFAULT, "dlopen"));
+    /* not what stands before it: a sanitizer has a dlopen of its own */
+    void *libc = dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
+    assert_non_null(libc);
+    struct image image = image_of(dlsym(libc, "environ"));
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         uint64_t address = 0;
         assert_int_equal(image_symbol(&image, names[i], &address), 0);
-        assert_true(address == (uint64_t)(uintptr_t)dlsym(RTLD_DEFAULT, names[i]));
+        assert_true(address == (uint64_t)(uintptr_t)dlsym(libc, names[i]));
     }
+    (void)dlclose(libc);
 }
 
 static void
 test_what_is_not_there(void **state)
 {
     (void)state;
-    struct image image = image_of(dlsym(RTLD_DEFAULT, "dlopen"));
+    struct image image = image_of(dlsym(RTLD_DEFAULT, "environ"));
     uint64_t address = 7;
     assert_int_equal(image_symbol(&image, "no_such_function_anywhere", &address), -ENOENT);
     assert_int_equal(image_symbol(&image, "", &address), -ENOENT);
@@ -73,7 +77,7 @@ test_what_is_not_there(void **state)
     assert_int_equal(address, 7);
     /* imported, not defined: the program's own image */
     image = image_of((const void *)(uintptr_t)&test_what_is_not_there);
-    assert_int_equal(image_symbol(&image, "dlopen", &address), -ENOENT);
+    assert_int_equal(image_symbol(&image, "dladdr", &address), -ENOENT);
 }
 
 static void
