@@ -25,7 +25,7 @@
 #define MEMFD_NAME "/memfd:" LOOPTOP_AGENT_LOADED
 #define TIDY_FDS 1024
 
-/* The memfd that it was loaded from; below 0: none, or seen to. */
+/* The memfd that it was loaded from; below 0: none, or closed. */
 static int loaded_fd = -1;
 
 /* The program's own wish, as it was when it was started: its environment may be changed by another
@@ -54,8 +54,6 @@ is_brought(int fd)
 static void
 tidy(void)
 {
-    if (loaded_fd < 0)
-        return;
     for (int fd = 0; fd < TIDY_FDS || fd <= loaded_fd; fd++)
         if (is_brought(fd))
             (void)close(fd);
@@ -94,8 +92,12 @@ start(unsigned flags)
     pthread_t thread;
     int rc = thread_start(
         &thread, "looptop-start", THREAD_STACK_BYTES, start_main, (void *)(uintptr_t)flags);
-    if (rc == 0)
+    if (rc == 0) {
         pthread_detach(thread);
+    } else {
+        agent_refuse("no thread can be started: the limit of processes or memory is reached");
+        STORE_RELEASE(looptop_agent_state.attempts, LOAD(looptop_agent_state.attempts) + 1);
+    }
     return rc;
 }
 

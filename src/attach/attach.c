@@ -10,11 +10,11 @@
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "attach/carry.h"
+#include "attach/foreign_fd.h"
 #include "attach/inject.h"
 #include "attach/pep768.h"
 #include "attach/target.h"
@@ -61,25 +61,6 @@ pause_more(struct timespec *pause)
     (void)nanosleep(pause, NULL);
     if (pause->tv_nsec < LOOK_LAST_NS)
         pause->tv_nsec += pause->tv_nsec / 2;
-}
-
-/* A descriptor of the process's, or -errno. */
-static int
-get_fd(pid_t pid, int fd)
-{
-    CLEANUP_CLOSE int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-    int got = pidfd < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
-
-    return got < 0 ? -errno : got;
-}
-
-/* Whether descriptors of it can be had at all: a kernel before 5.6 and seccomp filters say no. */
-static bool
-may_get_fds(pid_t pid)
-{
-    CLEANUP_CLOSE int fd = get_fd(pid, 0);
-
-    return fd >= 0 || fd == -EBADF;
 }
 
 /*
@@ -139,7 +120,7 @@ attach_channel(pid_t pid, int timeout_ms, int *ret_fd)
     if (lock < 0)
         return -ETIMEDOUT;
     do {
-        CLEANUP_CLOSE int fd = get_fd(pid, target.agent_state.channel);
+        CLEANUP_CLOSE int fd = foreign_fd(pid, target.agent_state.channel);
         if (fd >= 0 && take_token(&target, fd)) {
             *ret_fd = fd;
             fd = -1;
@@ -286,6 +267,9 @@ load(const struct attempt *attempt)
         return r;
     r = inject_load(target, &carry, attempt->listen, &injected);
     report_injection(attempt, &injected);
+    /* the borrowed thread may have ended, or not come back in time, when its work was done */
+    if (r < 0 && target_refresh(target) == 0 && target->agent != 0)
+        return await_start(attempt);
     if ((r == -EPERM || r == -ENOTSUP) && pep768_is_possible(target)) {
         attempt->report->by_pep768 = true;
         r = pep768_load(target, &carry, attempt->listen, attempt->refusal);
@@ -341,7 +325,7 @@ start(pid_t pid, const char *agent_dir, bool force, struct attach_report *ret_re
         return refuse(refusal, -EPERM, pid,
             "has remote debugging switched off (-X disable-remote-debug or "
             "PYTHON_DISABLE_REMOTE_DEBUG): --force attaches all the same");
-    attempt.listen = !may_get_fds(pid);
+    attempt.listen = !foreign_fd_possible(pid);
     return target.agent != 0 ? wake(&attempt) : load(&attempt);
 }
 

@@ -11,10 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "attach/foreign_fd.h"
+#include "attach/loading.h"
 #include "attach/safe_point.h"
 #include "attach/trace.h"
 #include "common/cleanup.h"
@@ -23,8 +27,10 @@
 #define THREADS_MAX 4096
 #define TRIES_MAX 20 /* of one thread, before the next has its turn */
 #define PATIENCE_NS (10 * CLOCK_NS_PER_S)
+#define QUIET_NS (3 * CLOCK_NS_PER_S)
 #define PAUSE_LEAST_NS 100000
 #define PAUSE_SPREAD_NS 900000
+#define PAUSE_LOADING_NS 20000000 /* it takes as long as a library takes */
 #define TEXT_ROOM 256
 #define PATH_BITS 16
 
@@ -39,6 +45,8 @@ struct visit {
     struct trace *trace;
     const struct arch_state *state;
     uint64_t frame, text;
+    uint64_t quiet_until_ns; /* so long one that waits is not borrowed while another loads */
+    bool begun; /* something was called: whatever became of it, it is not called twice */
     enum { WORK_LOAD, WORK_START, WORK_CLOSE } work;
     struct carry *carry; /* WORK_LOAD */
     int fd;              /* WORK_CLOSE */
@@ -81,6 +89,15 @@ is_agents(pid_t pid, pid_t tid)
            strncmp(name, "looptop-", strlen("looptop-")) == 0;
 }
 
+/* One that no signal wakes cannot be stopped, and would be stopped by us when it wakes. */
+static bool
+is_asleep_for_good(pid_t tid)
+{
+    struct proc_status status;
+
+    return proc_status(NULL, tid, &status) == 0 && status.state == 'D';
+}
+
 /* The threads, those first that are missed least. */
 static size_t
 list_threads(pid_t pid, struct thread threads[THREADS_MAX])
@@ -93,7 +110,7 @@ list_threads(pid_t pid, struct thread threads[THREADS_MAX])
     DIR *dir = opendir(path);
     while (dir && count < THREADS_MAX && (entry = readdir(dir))) {
         pid_t tid = atoi(entry->d_name);
-        if (tid > 0 && !is_agents(pid, tid))
+        if (tid > 0 && !is_agents(pid, tid) && !is_asleep_for_good(tid))
             threads[count++] = (struct thread){.tid = tid, .rank = rank_of(pid, tid)};
     }
     if (dir)
@@ -128,11 +145,24 @@ memfd_path(int fd, char out[TEXT_ROOM])
     (void)snprintf(out + n, TEXT_ROOM - n, "/%d", fd);
 }
 
+/*
+ * What the number stands for is the process's to choose, at any moment. It is written through the
+ * process's own descriptor, never through its name in /proc, which would open the file again with
+ * our rights; and only where it is what was asked for.
+ */
+static bool
+is_fresh_memfd(int fd)
+{
+    struct stat st;
+
+    return fcntl(fd, F_GET_SEALS) >= 0 && fstat(fd, &st) == 0 && st.st_nlink == 0 &&
+           st.st_size == 0;
+}
+
 /* The memfd in the process, with the agent in it. Below 0: -errno. */
 static int
 make_memfd(const struct visit *visit)
 {
-    char path[64];
     struct arch_call create = {
         visit->target->syscall, {SYS_memfd_create, visit->text, MFD_CLOEXEC}};
     struct trace_watch watch = {.number = SYS_memfd_create};
@@ -145,10 +175,10 @@ make_memfd(const struct visit *visit)
         return r;
     if (!watch.seen || watch.result < 0 || watch.result > INT32_MAX)
         return -ENOSPC;
-    (void)snprintf(
-        path, sizeof(path), "/proc/%d/fd/%d", (int)visit->target->pid, (int)watch.result);
-    CLEANUP_CLOSE int fd = open(path, O_WRONLY | O_CLOEXEC);
-    r = fd < 0 ? -errno : carry_write(visit->carry, fd);
+    CLEANUP_CLOSE int fd = foreign_fd(visit->target->pid, (int)watch.result);
+    if (fd < 0)
+        return fd;
+    r = is_fresh_memfd(fd) ? carry_write(visit->carry, fd) : -ENOSPC;
     return r < 0 ? r : (int)watch.result;
 }
 
@@ -236,10 +266,14 @@ visit_thread(struct visit *visit, struct arch_state *state, const struct arch_po
     int r = arch_frame(state, text, visit->target->restorer, frame, &visit->frame, &size);
     if (r == 0)
         r = memory_write(visit->target->pid, visit->frame, frame, size);
+    /* the main thread's stack ends there, until it grows */
+    if (r == -EFAULT)
+        return 1;
     if (r < 0)
         return r;
     visit->text = text;
     visit->state = state;
+    visit->begun = true;
     r = with_errno(visit, point->tls);
     if (visit->trace->stopped) {
         arch_resume_wait(state);
@@ -251,10 +285,10 @@ visit_thread(struct visit *visit, struct arch_state *state, const struct arch_po
 }
 
 static void
-pause_a_moment(void)
+pause_a_moment(uint64_t least_ns)
 {
     uint64_t spread = clock_monotonic_ns() / 1000 * 7919 % PAUSE_SPREAD_NS;
-    struct timespec pause = {.tv_nsec = (long)(PAUSE_LEAST_NS + spread)};
+    struct timespec pause = {.tv_nsec = (long)(least_ns + spread)};
 
     (void)nanosleep(&pause, NULL);
 }
@@ -262,14 +296,27 @@ pause_a_moment(void)
 /* Not traced meanwhile: signals that came to it would wait for us, and the next stop would be at
  * the begin of a handler. */
 static int
-let_go_a_moment(struct trace *trace)
+let_go_a_moment(struct trace *trace, uint64_t least_ns)
 {
     trace_release(trace);
     uint64_t paused_ns = trace->paused_ns;
-    pause_a_moment();
+    pause_a_moment(least_ns);
     int r = trace_seize(trace->tid, trace);
     trace->paused_ns = paused_ns;
     return r;
+}
+
+/*
+ * Another thread that loads a library lets the borrowed one wait. One that waits anyway does not
+ * hold the GIL, and after a while goes ahead: what looked like loading may be left on a stack from
+ * before.
+ */
+static bool
+is_loading(const struct visit *visit, const struct arch_point *point)
+{
+    if (point->in_syscall && clock_monotonic_ns() >= visit->quiet_until_ns)
+        return false;
+    return loading_elsewhere(visit->target, visit->trace->tid, !point->in_syscall);
 }
 
 /* 1: it never was at a safe point. */
@@ -294,10 +341,15 @@ try_thread(struct visit *visit, struct arch_state *state, uint64_t until_ns)
         if (r < 0)
             return r;
         arch_look(&visit->target->memory, state, &point);
-        if (safe_point(visit->target, state, &point, why))
-            return visit_thread(visit, state, &point);
+        uint64_t pause_ns = PAUSE_LEAST_NS;
+        if (safe_point(visit->target, state, &point, why)) {
+            if (!is_loading(visit, &point))
+                return visit_thread(visit, state, &point);
+            (void)snprintf(why, sizeof(why), "beside one that loads a library");
+            pause_ns = PAUSE_LOADING_NS;
+        }
         (void)snprintf(visit->report->why, INJECT_WHY, "thread %d stood %s", (int)trace->tid, why);
-        r = let_go_a_moment(trace);
+        r = let_go_a_moment(trace, pause_ns);
         if (r < 0)
             return r;
     }
@@ -334,6 +386,7 @@ borrow(struct visit *visit)
     CLEANUP_FREE struct arch_state *state = calloc(1, sizeof(*state));
     uint64_t until_ns = clock_monotonic_ns() + PATIENCE_NS;
 
+    visit->quiet_until_ns = clock_monotonic_ns() + QUIET_NS;
     if (!threads || !state)
         return -ENOMEM;
     for (;;) {
@@ -342,7 +395,7 @@ borrow(struct visit *visit)
             return -ESRCH;
         for (size_t i = 0; i < count; i++) {
             int r = try_one(visit, threads[i].tid, state, until_ns);
-            if (!try_another(r, count))
+            if (visit->begun || !try_another(r, count))
                 return r;
             if (clock_monotonic_ns() >= until_ns)
                 return -EAGAIN;
@@ -354,15 +407,68 @@ borrow(struct visit *visit)
     }
 }
 
+/* What a process of its own has to tell. */
+struct outcome {
+    int result;
+    struct inject_report report;
+};
+
+static void __attribute__((noreturn)) inject_here(struct visit *visit, struct outcome *outcome)
+{
+    trace_begin();
+    outcome->result = borrow(visit);
+    outcome->report = *visit->report;
+    _exit(0);
+}
+
+/*
+ * In a child of ours, whose end lets go of every thread that it has laid hands on, also of one that
+ * could not be stopped in time and would be stopped for a tracer that is gone.
+ */
 static int
 inject(struct visit *visit)
 {
-    sigset_t mask;
+    struct outcome *outcome =
+        mmap(NULL, sizeof(*outcome), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    int status, r = -ECHILD;
 
-    trace_begin(&mask);
-    int r = borrow(visit);
-    trace_end(&mask);
+    if (outcome == MAP_FAILED)
+        return -errno;
+    *outcome = (struct outcome){.result = -ECHILD};
+    pid_t child = fork();
+    if (child == 0)
+        inject_here(visit, outcome);
+    if (child < 0)
+        r = -errno;
+    while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
+        ;
+    if (child > 0) {
+        *visit->report = outcome->report;
+        r = outcome->result;
+    }
+    (void)munmap(outcome, sizeof(*outcome));
     return r;
+}
+
+/* Whether a seccomp filter is in force for any of its threads: each has its own. */
+static bool
+is_filtered(pid_t pid)
+{
+    char path[64];
+    const struct dirent *entry;
+    struct proc_status status;
+    bool filtered = false;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+    DIR *dir = opendir(path);
+    for (unsigned i = 0; dir && !filtered && i < THREADS_MAX && (entry = readdir(dir)); i++) {
+        pid_t tid = atoi(entry->d_name);
+        /* a thread's id names it in /proc, too, though it is not listed there */
+        filtered = tid > 0 && proc_status(NULL, tid, &status) == 0 && status.seccomp != 0;
+    }
+    if (dir)
+        (void)closedir(dir);
+    return filtered;
 }
 
 int
@@ -372,7 +478,7 @@ inject_load(
     struct visit visit = {.target = target, .carry = carry, .listen = listen, .report = ret_report};
     const char *name = listen ? LOOPTOP_AGENT_LOADED LOOPTOP_AGENT_LISTENING : LOOPTOP_AGENT_LOADED;
     /* a filter may end a process for a syscall that its program never makes */
-    bool memfd = target->status.seccomp == 0 && carry_has_proc(target);
+    bool memfd = !is_filtered(target->pid) && carry_has_proc(target) && !listen;
     int r = memfd ? inject(&visit) : -ENOSPC;
 
     if (r != -ENOSPC)

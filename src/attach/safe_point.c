@@ -17,8 +17,9 @@
 #include "attach/image.h"
 
 #define STACK_ROOM (64u << 10) /* dlopen takes 4 KiB, a frame up to 12 KiB */
-#define STACK_LOOK 512         /* words above the stack pointer */
-#define FUTEX_COMMAND 0x7fu    /* without FUTEX_PRIVATE_FLAG and FUTEX_CLOCK_REALTIME */
+#define STACK_PART 512         /* words that are read at a time; … above the stack pointer: */
+#define HANDLER_LOOK 8192
+#define FUTEX_COMMAND 0x7fu /* without FUTEX_PRIVATE_FLAG and FUTEX_CLOCK_REALTIME */
 #define RESTARTS_FIRST (-512)
 #define RESTARTS_LAST (-516)
 #define RESTARTS_BLOCK (-516)
@@ -103,19 +104,33 @@ allocates(const struct target *target, const struct map *map)
            image_symbol(&image, "malloc", &address) == 0;
 }
 
+/* Whether a word of the first so many above the stack pointer is an address from start on, below
+ * end. Where nothing can be read it may be. */
 static bool
-linker_on_stack(const struct target *target, uint64_t sp)
+on_stack(const struct target *target, uint64_t sp, size_t look, uint64_t start, uint64_t end)
 {
-    uint64_t words[STACK_LOOK];
-    size_t count = STACK_LOOK;
+    uint64_t words[STACK_PART];
 
-    /* the stack may end sooner than so many words */
-    while (count > 0 && memory_read(&target->memory, sp, words, count * sizeof(words[0])) < 0)
-        count /= 2;
-    for (size_t i = 0; i < count; i++)
-        if (words[i] >= target->linker_start && words[i] < target->linker_end)
-            return true;
-    return count == 0;
+    for (size_t done = 0; done < look; done += STACK_PART) {
+        size_t count = STACK_PART;
+        uint64_t at = sp + done * sizeof(words[0]);
+
+        /* the stack may end sooner */
+        while (count > 0 && memory_read(&target->memory, at, words, count * sizeof(words[0])) < 0)
+            count /= 2;
+        for (size_t i = 0; i < count; i++)
+            if (words[i] >= start && words[i] < end)
+                return true;
+        if (count < STACK_PART)
+            return done == 0 && count == 0;
+    }
+    return false;
+}
+
+bool
+safe_point_linker_above(const struct target *target, uint64_t sp)
+{
+    return on_stack(target, sp, STACK_PART, target->linker_start, target->linker_end);
 }
 
 static bool
@@ -136,8 +151,11 @@ safe_point(const struct target *target, const struct arch_state *state,
     size_t len = 0;
     const char *name = code ? map_name(code, &len) : "code that is not mapped";
 
-    if (state->sigmask & target->status.caught) {
-        (void)snprintf(why, SAFE_POINT_WHY, "blocks signals, as within a handler");
+    /* a handler runs with signals blocked, but there are programs that always have some */
+    if ((state->sigmask & target->status.caught) &&
+        (!point->in_syscall ||
+            on_stack(target, point->sp, HANDLER_LOOK, target->restorer, target->restorer + 1))) {
+        (void)snprintf(why, SAFE_POINT_WHY, "within a signal handler, as it blocks signals");
         return false;
     }
     if (!has_room(target, point->sp)) {
@@ -154,5 +172,5 @@ safe_point(const struct target *target, const struct arch_state *state,
     }
     (void)snprintf(why, SAFE_POINT_WHY, "in %.*s", (int)(len ? len : strlen(name)), name);
     return code && target->errno_location != 0 && !target_is_critical(target, point->ip) &&
-           !allocates(target, code) && !linker_on_stack(target, point->sp);
+           !allocates(target, code) && !safe_point_linker_above(target, point->sp);
 }

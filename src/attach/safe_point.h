@@ -19,6 +19,9 @@
 bool safe_point(const struct target *target, const struct arch_state *state,
     const struct arch_point *point, char why[SAFE_POINT_WHY]);
 
+/* Whether the linker's code is on a stack near this address, or nothing can be read there. */
+bool safe_point_linker_above(const struct target *target, uint64_t sp);
+
 /*
  * How little calling in a thread that waits in a syscall disturbs: the more the better, 0 of one
  * that is not in such. second is the syscall's second argument.

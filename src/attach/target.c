@@ -9,8 +9,11 @@
 
 #include "attach/arch.h"
 #include "common/cleanup.h"
+#include "common/clock.h"
 
 #define OBJECTS_MAX 4096
+#define AGENTS_MAX 8                 /* objects that may be one; the process chooses their names */
+#define LOOK_NS (2 * CLOCK_NS_PER_S) /* … and their number, and their symbol tables */
 #define VERSION_FIRST 0x030b0000u
 #define VERSION_END 0x03100000u /* the first that there is no agent for */
 #define CODE_MAX (8u << 20)     /* bytes of libc's code that are searched */
@@ -146,6 +149,7 @@ static int
 find_python(struct target *target)
 {
     size_t len, tried = 0;
+    uint64_t until_ns = clock_monotonic_ns() + LOOK_NS;
 
     for (int pass = 0; pass < 2; pass++) {
         for (size_t i = 0; i < target->maps.count && tried < OBJECTS_MAX; i++) {
@@ -154,6 +158,8 @@ find_python(struct target *target)
 
             if (!is_first(map) || named != (pass == 0))
                 continue;
+            if (clock_monotonic_ns() >= until_ns)
+                return -ENOENT;
             tried++;
             int r = try_python(target, map);
             if (r == 0 || r == -EPERM || r == -ESRCH)
@@ -298,10 +304,15 @@ find_agent(struct target *target)
 {
     const struct map *found = NULL;
 
-    for (size_t i = 0; i < target->maps.count; i++) {
+    unsigned tries = 0;
+
+    for (size_t i = 0; i < target->maps.count && tries < AGENTS_MAX; i++) {
         const struct map *map = &target->maps.items[i];
 
-        if (!is_first(map) || !is_agent(map) || !take_agent(target, map))
+        if (!is_first(map) || !is_agent(map) || (found && map->inode == found->inode))
+            continue;
+        tries++;
+        if (!take_agent(target, map))
             continue;
         if (target->agent_state.pid != 0)
             return;

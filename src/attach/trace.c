@@ -18,8 +18,7 @@
 #define LOOK_NS 1000000 /* between two looks, where no signal tells of a stop */
 #define SYSCALL_STOP (SIGTRAP | 0x80)
 #define SIGMASK_BYTES 8
-/* glibc's own two signals: a thread that inherits them blocked would hang setuid() */
-#define SIGNAL_CANCEL 32
+/* glibc's own, which setuid() waits for each thread to take */
 #define SIGNAL_SETXID 33
 #define BIT(signal) (1ull << ((signal)-1))
 #define FAULTS (BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGILL) | BIT(SIGFPE) | BIT(SIGTRAP))
@@ -88,25 +87,13 @@ note_group_stop(struct trace *trace, const struct stopped *stopped)
 }
 
 void
-trace_begin(sigset_t *ret_mask)
+trace_begin(void)
 {
     sigset_t child;
 
     (void)sigemptyset(&child);
     (void)sigaddset(&child, SIGCHLD);
-    (void)pthread_sigmask(SIG_BLOCK, &child, ret_mask);
-}
-
-void
-trace_end(const sigset_t *mask)
-{
-    const struct timespec now = {0};
-    sigset_t child;
-
-    (void)sigemptyset(&child);
-    (void)sigaddset(&child, SIGCHLD);
-    (void)sigtimedwait(&child, NULL, &now); /* of a stop; those of children are the next wait's */
-    (void)pthread_sigmask(SIG_SETMASK, mask, NULL);
+    (void)pthread_sigmask(SIG_BLOCK, &child, NULL);
 }
 
 int
@@ -177,7 +164,7 @@ trace_release(struct trace *trace)
 static int
 block_signals(pid_t tid)
 {
-    uint64_t all = ~(FAULTS | BIT(SIGNAL_CANCEL) | BIT(SIGNAL_SETXID));
+    uint64_t all = ~(FAULTS | BIT(SIGNAL_SETXID));
 
     return as_error(ptrace(PTRACE_SETSIGMASK, tid, (void *)SIGMASK_BYTES, &all));
 }

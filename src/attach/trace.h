@@ -7,7 +7,6 @@
 #ifndef LOOPTOP_ATTACH_TRACE_H
 #define LOOPTOP_ATTACH_TRACE_H
 
-#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -29,12 +28,10 @@ struct trace_watch {
     int64_t result;
 };
 
-/*
- * Around the use of all that follows: SIGCHLD is blocked for the calling thread, and tells it of
- * stops at once. ret_mask is to be given back.
+/* Before all that follows: SIGCHLD is blocked for the calling thread, and tells it of stops at
+ * once.
  */
-void trace_begin(sigset_t *ret_mask);
-void trace_end(const sigset_t *mask);
+void trace_begin(void);
 
 /* Begins to trace; the thread goes on. 0, -EPERM, -ESRCH. */
 int trace_seize(pid_t tid, struct trace *ret_trace);

@@ -197,6 +197,38 @@ def test_no_loop_at_all(python):
         assert done.returncode == 0 and "has run no event loop" in done.stderr, done.stderr
 
 
+def test_a_program_that_always_blocks_signals_it_handles(python):
+    """As those do that take them by signalfd or sigwait: not a sign of being within a handler."""
+    block = "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])"
+    with ready(python, BUSY.format(before=block, what="await asyncio.sleep(3600)")) as service:
+        mask = masks(service.pid)
+        assert "waiting" in names(attach(service.pid))
+        assert masks(service.pid) == mask
+
+
+def test_a_thread_that_loads_a_library_and_wants_the_gil(python, tmp_path):
+    """Whoever is borrowed would wait for the linker's lock with the GIL, and that one for the GIL."""
+    source = tmp_path / "slow.c"
+    source.write_text("""
+        int PyGILState_Ensure(void); void PyGILState_Release(int);
+        static __attribute__((constructor)) void slow(void) {
+            for (volatile long n = 0; n < 1500000000L; n++) ;
+            PyGILState_Release(PyGILState_Ensure());
+        }
+    """)
+    loader = tmp_path / "loader.c"
+    loader.write_text("#include <dlfcn.h>\nvoid load(const char *path) { dlopen(path, RTLD_NOW); }\n")
+    for one in (source, loader):
+        subprocess.run(["gcc", "-O1", "-shared", "-fPIC", "-o", str(one.with_suffix(".so")), str(one)], check=True)
+    before = ("import ctypes, threading; threading.Thread(target=lambda: [ctypes.CDLL('{0}/loader.so').load("
+              "b'{0}/slow.so'), print('loaded', flush=True)], daemon=True).start()").format(tmp_path)
+    with ready(python, BUSY.format(before=before, what="while True: [n for n in range(100)]")) as service:
+        done = looptop("ps", service.pid)
+        assert done.returncode == 0 or "loads a library" in done.stderr, done.stderr
+        service.expect("loaded")
+        wait_for(lambda: looptop("ps", service.pid).returncode == 0)
+
+
 def test_a_loop_in_a_thread_and_main_in_time_sleep(python):
     source = """
         import asyncio, threading, time

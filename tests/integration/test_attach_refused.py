@@ -355,3 +355,29 @@ def test_musl(tmp_path):
     finally:
         process.kill()
         process.communicate()
+
+
+def test_a_program_with_many_false_agents(tmp_path):
+    """It may call its files what it likes, and have as many as it likes: that costs looptop little."""
+    source = tmp_path / "many.py"
+    (tmp_path / "looptop_agent.x.so").write_bytes(open(LOOPTOP, "rb").read(4096))
+    source.write_text("""
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+libc.mmap.restype = ctypes.c_void_p
+fd = os.open(sys.argv[1], os.O_RDONLY)
+for n in range(20000):
+    # one readable, one not: the kernel makes no one mapping of them
+    assert libc.mmap(None, 4096, 1 + 2 * (n % 2), 2, fd, ctypes.c_long(0)) not in (None, 2**64 - 1)
+print("ready", flush=True)
+input()
+""")
+    process = subprocess.Popen([looptop_client.PYTHONS[0], str(source), str(tmp_path / "looptop_agent.x.so")],
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout.readline() == "ready\n"
+        done = looptop("ps", process.pid, timeout=30)
+        assert done.returncode == 0 and "loaded" in done.stderr, done.stderr
+    finally:
+        process.kill()
+        process.communicate()
