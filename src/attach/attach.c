@@ -118,7 +118,7 @@ attach_channel(pid_t pid, int timeout_ms, int *ret_fd)
         return -ENOENT;
     CLEANUP_CLOSE int lock = lock_process(pid, (uint64_t)timeout_ms * 1000000);
     if (lock < 0)
-        return -ETIMEDOUT;
+        return lock == -EWOULDBLOCK ? -ETIMEDOUT : lock;
     do {
         CLEANUP_CLOSE int fd = foreign_fd(pid, target.agent_state.channel);
         if (fd >= 0 && take_token(&target, fd)) {
