@@ -2,7 +2,6 @@
 /* See inject.h; the order of operations is that of notes/attach.md A. */
 #include "attach/inject.h"
 
-#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "attach/borrowable.h"
 #include "attach/foreign_fd.h"
 #include "attach/loading.h"
 #include "attach/safe_point.h"
@@ -24,7 +24,6 @@
 #include "common/cleanup.h"
 #include "common/clock.h"
 
-#define THREADS_MAX 4096
 #define TRIES_MAX 20 /* of one thread, before the next has its turn */
 #define PATIENCE_NS (10 * CLOCK_NS_PER_S)
 #define QUIET_NS (3 * CLOCK_NS_PER_S)
@@ -33,11 +32,6 @@
 #define PAUSE_LOADING_NS 20000000 /* it takes as long as a library takes */
 #define TEXT_ROOM 256
 #define PATH_BITS 16
-
-struct thread {
-    pid_t tid;
-    int rank;
-};
 
 /* What is done in a thread that stands at a safe point; frame and text are in its memory. */
 struct visit {
@@ -53,71 +47,6 @@ struct visit {
     bool listen;
     struct inject_report *report;
 };
-
-static int
-by_rank(const void *a, const void *b)
-{
-    const struct thread *x = a, *y = b;
-
-    return x->rank != y->rank ? (x->rank < y->rank) - (x->rank > y->rank)
-                              : (x->tid > y->tid) - (x->tid < y->tid);
-}
-
-/* "202 0x7f… 0x189 …" of /proc/PID/task/TID/syscall; "running" of one that is in no syscall. */
-static int
-rank_of(pid_t pid, pid_t tid)
-{
-    char path[64], text[128] = "";
-    long number;
-    unsigned long long first, second;
-
-    (void)snprintf(path, sizeof(path), "/proc/%d/task/%d/syscall", (int)pid, (int)tid);
-    CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0 ||
-        sscanf(text, "%ld %llx %llx", &number, &first, &second) != 3)
-        return 0;
-    return safe_point_rank(number, second);
-}
-
-/* A thread of the agent's, which may be in the middle of what it would be called for. */
-static bool
-is_agents(pid_t pid, pid_t tid)
-{
-    char name[PROC_NAME_MAX];
-
-    return proc_thread_name(NULL, pid, tid, name, sizeof(name)) == 0 &&
-           strncmp(name, "looptop-", strlen("looptop-")) == 0;
-}
-
-/* One that no signal wakes cannot be stopped, and would be stopped by us when it wakes. */
-static bool
-is_asleep_for_good(pid_t tid)
-{
-    struct proc_status status;
-
-    return proc_status(NULL, tid, &status) == 0 && status.state == 'D';
-}
-
-/* The threads, those first that are missed least. */
-static size_t
-list_threads(pid_t pid, struct thread threads[THREADS_MAX])
-{
-    char path[64];
-    size_t count = 0;
-    const struct dirent *entry;
-
-    (void)snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
-    DIR *dir = opendir(path);
-    while (dir && count < THREADS_MAX && (entry = readdir(dir))) {
-        pid_t tid = atoi(entry->d_name);
-        if (tid > 0 && !is_agents(pid, tid) && !is_asleep_for_good(tid))
-            threads[count++] = (struct thread){.tid = tid, .rank = rank_of(pid, tid)};
-    }
-    if (dir)
-        (void)closedir(dir);
-    qsort(threads, count, sizeof(threads[0]), by_rank);
-    return count;
-}
 
 static int
 call(const struct visit *visit, const struct arch_call *calls, size_t count,
@@ -382,7 +311,7 @@ try_another(int r, size_t threads)
 static int
 borrow(struct visit *visit)
 {
-    CLEANUP_FREE struct thread *threads = calloc(THREADS_MAX, sizeof(*threads));
+    CLEANUP_FREE struct borrowable *threads = calloc(BORROWABLE_MAX, sizeof(*threads));
     CLEANUP_FREE struct arch_state *state = calloc(1, sizeof(*state));
     uint64_t until_ns = clock_monotonic_ns() + PATIENCE_NS;
 
@@ -390,13 +319,17 @@ borrow(struct visit *visit)
     if (!threads || !state)
         return -ENOMEM;
     for (;;) {
-        size_t count = list_threads(visit->target->pid, threads);
-        if (count == 0)
-            return -ESRCH;
+        size_t count = borrowable_list(visit->target->pid, threads);
         for (size_t i = 0; i < count; i++) {
             int r = try_one(visit, threads[i].tid, state, until_ns);
             if (visit->begun || !try_another(r, count))
                 return r;
+            if (clock_monotonic_ns() >= until_ns)
+                return -EAGAIN;
+        }
+        /* none of them, for a moment: each sleeps in the kernel, or the process is at its end */
+        if (count == 0) {
+            pause_a_moment(PAUSE_LEAST_NS);
             if (clock_monotonic_ns() >= until_ns)
                 return -EAGAIN;
         }
@@ -450,27 +383,6 @@ inject(struct visit *visit)
     return r;
 }
 
-/* Whether a seccomp filter is in force for any of its threads: each has its own. */
-static bool
-is_filtered(pid_t pid)
-{
-    char path[64];
-    const struct dirent *entry;
-    struct proc_status status;
-    bool filtered = false;
-
-    (void)snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
-    DIR *dir = opendir(path);
-    for (unsigned i = 0; dir && !filtered && i < THREADS_MAX && (entry = readdir(dir)); i++) {
-        pid_t tid = atoi(entry->d_name);
-        /* a thread's id names it in /proc, too, though it is not listed there */
-        filtered = tid > 0 && proc_status(NULL, tid, &status) == 0 && status.seccomp != 0;
-    }
-    if (dir)
-        (void)closedir(dir);
-    return filtered;
-}
-
 int
 inject_load(
     struct target *target, struct carry *carry, bool listen, struct inject_report *ret_report)
@@ -478,7 +390,7 @@ inject_load(
     struct visit visit = {.target = target, .carry = carry, .listen = listen, .report = ret_report};
     const char *name = listen ? LOOPTOP_AGENT_LOADED LOOPTOP_AGENT_LISTENING : LOOPTOP_AGENT_LOADED;
     /* a filter may end a process for a syscall that its program never makes */
-    bool memfd = !is_filtered(target->pid) && carry_has_proc(target) && !listen;
+    bool memfd = !borrowable_filtered(target->pid) && carry_has_proc(target) && !listen;
     int r = memfd ? inject(&visit) : -ENOSPC;
 
     if (r != -ENOSPC)
